@@ -1,0 +1,171 @@
+"""The rows of every answer: frozen, with freshness. JSON of the command line is written from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health, Observation
+from mlops_dash.domain.freshness import SourceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """A run. ``metrics`` are the latest values by key, ``params`` as logged, ``tags`` without MLflow's own."""
+
+    run_id: str
+    name: str
+    experiment: str
+    status: str = "FINISHED"
+    user: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    deleted: bool = False
+    metrics: dict[str, float] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    source_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFacts:
+    """The commit that something was trained from.
+
+    Attributes:
+        behind: commits on the main branch that this one lacks; ``None`` where unknown.
+        ahead: commits that this one has and the main branch lacks.
+        branches: names of branches that contain it.
+    """
+
+    commit: str
+    status: CodeStatus
+    subject: str | None = None
+    author: str | None = None
+    committed_at: datetime | None = None
+    behind: int | None = None
+    ahead: int | None = None
+    main: str | None = None
+    branches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """A dataset version. ``kind`` is ``mlflow`` or ``dvc``; ``newer`` counts later versions of the same."""
+
+    name: str
+    digest: str
+    source: str | None
+    kind: str
+    newer: int = 0
+    newest_digest: str | None = None
+    newest_at: datetime | None = None
+    context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuildable:
+    """Whether the live run could be rebuilt: ``checks`` are (name, holds, evidence or remedy)."""
+
+    ready: bool
+    missing: tuple[str, ...]
+    checks: tuple[tuple[str, bool, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something to act on. ``code`` and ``action`` as in the JSON contract; ``action`` may be ``None``."""
+
+    code: str
+    message: str
+    action: str | None
+    environment: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRow:
+    """One (environment, model): what is live, what it came from, and what deserves attention.
+
+    Attributes:
+        live: the version that is live on ``basis``; ``None`` where unknown.
+        drift: declared and observed are both known and differ.
+        primary_metric: key of the metric that the board shows, present in ``run.metrics``.
+        better: ``min``, ``max`` or ``None`` where the direction of ``primary_metric`` is not known.
+    """
+
+    environment: str
+    model: str
+    target: str
+    protected: bool
+    declared: Declared | None
+    observed: Observation | None
+    live: str | None
+    basis: Basis
+    drift: bool
+    health: Health
+    since: datetime | None
+    by: str | None
+    run: RunFacts | None
+    code: CodeFacts | None
+    data: tuple[DataFacts, ...]
+    rebuildable: Rebuildable
+    attention: tuple[Attention, ...]
+    primary_metric: str | None = None
+    better: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAnswer:
+    """The Live board."""
+
+    as_of: datetime
+    sources: tuple[SourceStatus, ...]
+    environments: tuple[EnvironmentRow, ...]
+    project: str = ""
+    hints: tuple[str, ...] = ()  # how to add what is missing
+
+
+@dataclass(frozen=True, slots=True)
+class TraceNode:
+    """A node of the lineage. ``id`` is a REF: an environment name with its model (``env:NAME/MODEL``),
+    ``models:/NAME/VERSION``, ``run:ID``, ``commit:HASH`` or ``data:DIGEST``. ``facts`` are in display order."""
+
+    id: str
+    kind: str  # environment, version, run, commit, dataset
+    label: str
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEdge:
+    """``source`` came from ``target``: an environment serves a version, a version from a run, and so on.
+    ``kind``: serves, declares, produced-by, trained-from, used, tracks."""
+
+    source: str
+    target: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceAnswer:
+    """Lineage of one reference in both directions.
+
+    Attributes:
+        focus: id of the node that the reference named.
+        omitted: how many nodes were left out because there are too many, by kind.
+    """
+
+    as_of: datetime
+    ref: str
+    focus: str
+    nodes: tuple[TraceNode, ...]
+    edges: tuple[TraceEdge, ...]
+    live_in: tuple[tuple[str, str], ...]  # (environment, model)
+    omitted: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TableAnswer:
+    """Columns and rows of an SQL question."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]

@@ -1,0 +1,102 @@
+"""Configuration: one documented field per setting; unknown ones are errors that name the nearest.
+
+Only the shapes live here; finding, reading and checking the file is in :mod:`mlops_dash.config_file`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+
+class _Strict(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class AliasTarget(_Strict, tag_field="kind", tag="alias", frozen=True):
+    """Nothing to ask: the environment has only a declared version."""
+
+
+class ProcessTarget(_Strict, tag_field="kind", tag="process", frozen=True):
+    """A local model server of ours, started by ``mlops-dash up``."""
+
+    host: Annotated[str, Meta(description="Address that the server listens on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="Port; 0 takes a free one and remembers it.", ge=0, le=65535)] = 0
+    timeout: Annotated[float, Meta(description="Seconds to wait for each answer.", gt=0)] = 3.0
+
+
+class HttpTarget(_Strict, tag_field="kind", tag="http", frozen=True):
+    """Any server that says over HTTP which version it serves."""
+
+    url: Annotated[str, Meta(description="Base address, without credentials.")]
+    preset: Annotated[str | None, Meta(description="mlserver, bentoml or mlops-dash: sets the rest.")] = None
+    identity: Annotated[str | None, Meta(description="Route that tells the version, e.g. /metadata.")] = None
+    version: Annotated[
+        str | None, Meta(description="Where the version is: $.json.path, or header:NAME.")
+    ] = None
+    run: Annotated[str | None, Meta(description="Where the run id is, likewise.")] = None
+    health: Annotated[str | None, Meta(description="Health route; 2xx is healthy.")] = None
+    headers_env: Annotated[
+        dict[str, str], Meta(description="Request headers: name to environment variable.")
+    ] = field(default_factory=dict)
+    timeout: Annotated[float, Meta(description="Seconds to wait for each answer.", gt=0)] = 3.0
+
+
+Target = AliasTarget | ProcessTarget | HttpTarget
+
+
+class EnvironmentConfig(_Strict, frozen=True):
+    """One environment: ``[environments.NAME]``."""
+
+    model: Annotated[str, Meta(description="Registered model that serves here.")]
+    alias: Annotated[
+        str | None, Meta(description="Alias or stage that declares the version; default: the name.")
+    ] = None
+    protected: Annotated[bool, Meta(description="Acting asks for the name to be typed.")] = False
+    target: Annotated[Target, Meta(description="What serves, and how to ask it.")] = field(
+        default_factory=AliasTarget
+    )
+
+
+class TrackingConfig(_Strict, frozen=True):
+    """The tracking store: ``[tracking]``."""
+
+    uri: Annotated[
+        str | None, Meta(description="As MLFLOW_TRACKING_URI; relative paths from this file.")
+    ] = None
+
+
+class GitConfig(_Strict, frozen=True):
+    """The repository: ``[git]``."""
+
+    repo: Annotated[str | None, Meta(description="Folder of the repository; default: around this file.")] = None
+    main: Annotated[str | None, Meta(description="Main branch; default: found.")] = None
+
+
+class MetricsConfig(_Strict, frozen=True):
+    """Which metrics matter and which way is better: ``[metrics]``."""
+
+    primary: Annotated[str | None, Meta(description="The metric shown on Live.")] = None
+    lower_is_better: Annotated[list[str], Meta(description="Metrics to minimise.")] = field(default_factory=list)
+    higher_is_better: Annotated[list[str], Meta(description="Metrics to maximise.")] = field(default_factory=list)
+
+
+class UiConfig(_Strict, frozen=True):
+    """The dashboard: ``[ui]``."""
+
+    refresh: Annotated[float, Meta(description="Seconds between refreshes.", ge=0.5)] = 5.0
+    theme: Annotated[str | None, Meta(description="Name of a theme; ctrl+p lists them.")] = None
+
+
+class Config(_Strict, frozen=True):
+    """``mlops-dash.toml``."""
+
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    git: GitConfig = field(default_factory=GitConfig)
+    environments: dict[str, EnvironmentConfig] = field(default_factory=dict)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    ui: UiConfig = field(default_factory=UiConfig)
+    keys: Annotated[dict[str, str], Meta(description="Command to key, e.g. refresh = \"f5\".")] = field(
+        default_factory=dict
+    )

@@ -1,0 +1,46 @@
+"""How fresh a fact is: what was read, when, and why not since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Freshness(StrEnum):
+    """State of a source's facts.
+
+    ``OK``: the last reading succeeded. ``STALE``: the last reading failed and facts of an earlier one
+    are shown. ``FAILED``: it never could be read. ``ABSENT``: there is no such source here, which is no
+    error. ``READING``: the first reading is under way.
+    """
+
+    OK = "ok"
+    STALE = "stale"
+    FAILED = "failed"
+    ABSENT = "absent"
+    READING = "reading"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source's line in the source strip.
+
+    Attributes:
+        name: ``tracking``, ``git``, ``data``, ``gto`` or ``targets``.
+        kind: the kind of system, for example ``mlflow-sqlite``.
+        as_of: when the facts shown were read (UTC), ``None`` if never.
+        tried_at: when reading was last tried (UTC).
+        counts: what was read, for a person: ``43 runs``, ``14 commits``.
+        detail: why it is not ok, in plain words.
+        remedy: what to do about it.
+    """
+
+    name: str
+    kind: str
+    status: Freshness
+    as_of: datetime | None = None
+    tried_at: datetime | None = None
+    counts: str = ""
+    detail: str | None = None
+    remedy: str | None = None

@@ -1,0 +1,108 @@
+"""What every source is: something read in typed Arrow batches, from a position on, within a budget.
+
+A source never writes to what it reads and never touches the store. It yields :class:`Batch` objects, which
+the store applies one transaction each, and last a :class:`Position` from which the next reading goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from mlops_dash.domain.progress import CancelToken, ProgressCallback
+
+
+class Apply(StrEnum):
+    """How a batch changes its table.
+
+    ``REPLACE``: its rows are the whole table. ``APPEND``: its rows are new. ``UPSERT``: rows with equal
+    ``Batch.keys`` are replaced. ``REPLACE_WHERE``: all rows whose ``Batch.keys[0]`` is in ``Batch.scope``
+    go, then the batch's rows come (an empty batch only deletes).
+    """
+
+    REPLACE = "replace"
+    APPEND = "append"
+    UPSERT = "upsert"
+    REPLACE_WHERE = "replace-where"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows for one table of the store.
+
+    Attributes:
+        table: a table of ``store/schema.sql``.
+        rows: anything with ``__arrow_c_stream__`` (a pyarrow table or reader, an ADBC handle), its
+            columns named as the table's.
+        scope: the values that ``REPLACE_WHERE`` clears.
+    """
+
+    table: str
+    rows: Any
+    apply: Apply
+    keys: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a reading ended.
+
+    Attributes:
+        value: JSON text of the source's own; handed back at the next reading.
+        counts: what the store now holds of this source, for a person: ``100,000 runs``.
+        warning: something a person should know though all was read: ``history incomplete (shallow clone)``.
+        remedy: what to do about the warning.
+    """
+
+    value: str
+    counts: str = ""
+    warning: str | None = None
+    remedy: str | None = None
+
+
+class Known(Protocol):
+    """What the store already holds, for a source that must compare."""
+
+    def rows(self, question: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Answer one of ``queries/*.sql`` by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading's circumstances."""
+
+    position: str | None
+    known: Known
+    cancel: CancelToken = field(default_factory=CancelToken)
+    progress: ProgressCallback = lambda _: None
+    thorough: bool = False  # `r` or `sync`: look again even where nothing seems to have changed
+
+
+class Source(Protocol):
+    """A system that is read. Methods run off the event loop and may raise ``SourceError``."""
+
+    name: str
+    kind: str
+
+    def changed(self, position: str | None) -> bool:
+        """Tell within 5 ms whether a reading could bring anything new; ``True`` when in doubt."""
+        ...
+
+    def read(self, reading: Reading) -> Iterator[Batch | Position]:
+        """Yield batches, each to be applied in its own transaction, and last one :class:`Position`.
+
+        With ``reading.position`` only what has changed since; without, everything.
+
+        Raises:
+            SourceError: it could not be read; batches applied before stand, the position stays the old one.
+            Cancelled: the reading's token was cancelled.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release connections and files."""
+        ...

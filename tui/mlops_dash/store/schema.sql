@@ -1,0 +1,62 @@
+-- The cache's tables. Everything here was read from somewhere else and can be read again.
+-- Times are milliseconds since the epoch (UTC), exactly as the sources hold them: a year 3170843 is kept.
+
+create table meta (key varchar not null, value varchar);
+
+-- one row per source: what was read, when, and the position to go on from (JSON, the source's own)
+create table source_state (
+  name varchar not null, kind varchar, status varchar, as_of bigint, tried_at bigint,
+  counts varchar, detail varchar, remedy varchar, position varchar
+);
+
+-- tracking: rowno is the source's own row number, by which edits are found
+create table experiment (experiment_id varchar, name varchar, lifecycle_stage varchar, artifact_location varchar, last_update_time bigint);
+create table run (
+  rowno bigint, run_id varchar, experiment_id varchar, name varchar, status varchar,
+  start_time bigint, end_time bigint, lifecycle_stage varchar, deleted_time bigint,
+  user_id varchar, source_name varchar, artifact_uri varchar
+);
+create table param (rowno bigint, run_id varchar, key varchar, value varchar);
+create table tag (rowno bigint, run_id varchar, key varchar, value varchar);
+-- the latest value of each metric; value is null and is_nan true where MLflow stored NaN
+create table metric (run_id varchar, key varchar, value double, step bigint, logged_at bigint, is_nan boolean);
+create table dataset (rowno bigint, dataset_id varchar, experiment_id varchar, name varchar, digest varchar, source_type varchar, source varchar, profile varchar);
+create table dataset_input (rowno bigint, input_id varchar, dataset_id varchar, run_id varchar);
+create table logged_model (rowno bigint, model_id varchar, experiment_id varchar, name varchar, artifact_location varchar, run_id varchar, status varchar, creation_time bigint);
+create table registered_model (name varchar, creation_time bigint, last_updated_time bigint, description varchar);
+create table model_version (
+  name varchar, version varchar, run_id varchar, source varchar, storage_location varchar, stage varchar,
+  status varchar, creation_time bigint, last_updated_time bigint, user_id varchar, description varchar
+);
+create table model_alias (name varchar, alias varchar, version varchar);
+create table model_version_tag (name varchar, version varchar, key varchar, value varchar);
+
+-- git: parents are hashes separated by blanks; seq is 0 for the newest in git's own order
+create table git_commit (
+  hash varchar, parents varchar, author varchar, email varchar, authored_at bigint, committed_at bigint, subject varchar, seq bigint
+);
+-- kind: branch, remote or tag; commit_hash is the commit that it leads to; tagger… only for annotated tags
+create table git_ref (name varchar, kind varchar, commit_hash varchar, tagger varchar, tagged_at bigint, message varchar);
+-- one row: head_branch is null when detached; behind and ahead are counted against main
+create table git_state (
+  root varchar, head varchar, head_branch varchar, main varchar, main_commit varchar, shallow boolean, bare boolean,
+  changed_files bigint, untracked_files bigint, remote varchar
+);
+-- where the commits that matter stand: behind counts commits on main that this one lacks, ahead the
+-- opposite; branches are names separated by newlines, empty where no branch or tag contains it
+create table commit_position (commit_hash varchar, in_repository boolean, behind bigint, ahead bigint, branches varchar, on_remote boolean);
+
+-- data tracked with DVC, at the commits that matter
+create table dvc_output (commit_hash varchar, path varchar, digest varchar, size bigint, files bigint, tracked_in varchar);
+-- every version of each path on the main branch, seq 0 the oldest
+create table dvc_history (path varchar, digest varchar, commit_hash varchar, committed_at bigint, seq bigint);
+
+-- GTO tags
+create table gto_version (model varchar, version varchar, commit_hash varchar, tag varchar, created_at bigint, author varchar, deprecated boolean);
+create table gto_assignment (model varchar, stage varchar, n bigint, version varchar, commit_hash varchar, tag varchar, assigned_at bigint, author varchar, active boolean);
+
+-- what each environment's target answered last
+create table observation (
+  environment varchar, model varchar, target varchar, asked_at bigint, answered boolean, health varchar, version varchar,
+  run_id varchar, model_id varchar, latency_ms double, address varchar, since bigint, by varchar, detail varchar
+);
