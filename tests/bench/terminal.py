@@ -1,0 +1,160 @@
+"""A program in a real pseudo-terminal, and when a person would have seen what on its screen.
+
+What the program writes is only stamped with its time while the program runs; the frames are drawn
+afterwards. So the terminal takes no processor time from what is measured.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import pyte
+
+_ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?<>=$]*[a-zA-Z]|[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9]|.)")
+_ANSWERS = {b"\x1b[6n": b"\x1b[1;1R", b"\x1b[c": b"\x1b[?62;c", b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
+
+
+class Terminal:
+    """Starts ``command`` on a screen of ``columns`` × ``rows`` and records what it writes.
+
+    Attributes:
+        started: when the program was started, on the clock of ``time.perf_counter``.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: dict[str, str],
+        folder: Path,
+        *,
+        columns: int = 160,
+        rows: int = 45,
+    ) -> None:
+        self.columns, self.rows = columns, rows
+        self._chunks: list[tuple[float, bytes]] = []
+        self._ended = False
+        self.started = time.perf_counter()
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            size = {
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+                "COLUMNS": str(columns),
+                "LINES": str(rows),
+            }
+            os.chdir(folder)
+            os.execvpe(command[0], list(command), environment | size)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def wait_for(self, texts: Sequence[str], timeout: float = 60.0) -> float:
+        """Return the seconds from the start to the first frame that shows all ``texts``.
+
+        Raises:
+            TimeoutError: no frame showed them; the message holds the last one.
+        """
+        wanted = [text.encode() for text in texts]
+        deadline = time.perf_counter() + timeout
+        while True:
+            self._pump(0.05)
+            if self._could_show(wanted):
+                seen = self._first_frame(texts)
+                if seen is not None:
+                    return seen - self.started
+            if self._ended or time.perf_counter() > deadline:
+                raise TimeoutError(f"{texts} not seen; the last frame:\n" + "\n".join(self.frame()))
+
+    def settle(self, seconds: float) -> None:
+        """Let the program run on for ``seconds``."""
+        deadline = time.perf_counter() + seconds
+        while not self._ended and time.perf_counter() < deadline:
+            self._pump(0.05)
+
+    def press(self, keys: str) -> None:
+        """Type ``keys``."""
+        os.write(self._fd, keys.encode())
+
+    def frame(self) -> list[str]:
+        """Return the lines of the last frame."""
+        screen = pyte.Screen(self.columns, self.rows)
+        stream = pyte.ByteStream(screen)
+        for _, data in self._chunks:
+            stream.feed(data)
+        return [line.rstrip() for line in screen.display]
+
+    def memory(self, field: str = "VmRSS") -> float:
+        """Return the memory of program and children in MB: ``VmRSS`` now, ``VmHWM`` at its highest."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        total = 0
+        for process in [str(self.pid), *children]:
+            status = Path(f"/proc/{process}/status").read_text()
+            found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
+            total += int(found.group(1)) if found else 0
+        return total / 1024
+
+    def stop(self) -> None:
+        """End the program: politely, then by force after three seconds."""
+        if self._fd < 0:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            os.kill(self.pid, number)
+            if self._gone_within(3.0):
+                break
+        os.close(self._fd)
+        self._fd = -1
+
+    def _gone_within(self, seconds: float) -> bool:
+        deadline = time.perf_counter() + seconds
+        while time.perf_counter() < deadline:
+            if os.waitpid(self.pid, os.WNOHANG)[0]:
+                return True
+            self._pump(0.02)
+        return False
+
+    def _pump(self, wait: float) -> None:
+        if not select.select([self._fd], [], [], wait)[0]:
+            return
+        try:
+            data = os.read(self._fd, 1 << 16)
+        except OSError:  # Linux reports the end of a pseudo-terminal so
+            data = b""
+        if not data:
+            self._ended = True
+            return
+        self._chunks.append((time.perf_counter(), data))
+        for query, answer in _ANSWERS.items():
+            if query in data:
+                os.write(self._fd, answer)
+
+    def _could_show(self, wanted: Sequence[bytes]) -> bool:
+        """Tell cheaply whether drawing the frames is worth it: all words have been written by now."""
+        plain = _ESCAPES.sub(b"", b"".join(data for _, data in self._chunks))
+        return all(word in plain for text in wanted for word in text.split())
+
+    def _first_frame(self, texts: Sequence[str]) -> float | None:
+        screen = pyte.Screen(self.columns, self.rows)
+        stream = pyte.ByteStream(screen)
+        for at, data in self._chunks:
+            stream.feed(data)
+            shown = "\n".join(screen.display)
+            if all(text in shown for text in texts):
+                return at
+        return None
