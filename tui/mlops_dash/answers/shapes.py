@@ -11,7 +11,7 @@ from mlops_dash.domain.freshness import SourceStatus
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """A run. ``metrics`` are the latest values by key, ``params`` as logged, ``tags`` without MLflow's own."""
+    """A run. ``metrics`` are the latest values by key, ``params`` as logged."""
 
     run_id: str
     name: str
@@ -126,11 +126,16 @@ class LiveAnswer:
 
 @dataclass(frozen=True, slots=True)
 class TraceNode:
-    """A node of the lineage. ``id`` is a REF: an environment name with its model (``env:NAME/MODEL``),
-    ``models:/NAME/VERSION``, ``run:ID``, ``commit:HASH`` or ``data:DIGEST``. ``facts`` are in display order."""
+    """A node of the lineage.
+
+    Attributes:
+        id: ``env:NAME/MODEL``, ``models:/NAME/VERSION``, ``run:ID``, ``commit:HASH`` or ``data:DIGEST``.
+        kind: environment, version, run, commit or dataset.
+        facts: what is known of it, in display order.
+    """
 
     id: str
-    kind: str  # environment, version, run, commit, dataset
+    kind: str
     label: str
     facts: dict[str, object] = field(default_factory=dict)
 

@@ -1,0 +1,22 @@
+-- The datasets of these runs, and how many later versions of each have been seen: a version is as old as
+-- the first run that used it. Two names are one dataset's when they are equal.
+with used as (
+  select distinct i.run_id, d.name, d.digest, d.source_type, d.source
+  from dataset_input i join dataset d using (dataset_id)
+  where i.run_id in (select unnest($run_ids))
+),
+seen as (
+  select d.name, d.digest, min(r.start_time) as first_seen
+  from dataset d
+  join dataset_input i using (dataset_id)
+  join run r on r.run_id = i.run_id
+  where d.name in (select name from used) and r.lifecycle_stage is distinct from 'deleted'
+  group by d.name, d.digest
+)
+select u.run_id, u.name, u.digest, u.source_type, u.source,
+       count(n.digest) as newer, arg_max(n.digest, n.first_seen) as newest_digest, max(n.first_seen) as newest_at
+from used u
+left join seen s on s.name = u.name and s.digest = u.digest
+left join seen n on n.name = u.name and n.first_seen > s.first_seen and n.digest <> u.digest
+group by all
+order by u.run_id, u.name, u.digest;

@@ -1,0 +1,5 @@
+-- The latest value of every metric of these runs; NaN where MLflow stored NaN.
+select run_id, key, case when is_nan then 'nan'::double else value end as value
+from metric
+where run_id in (select unnest($run_ids))
+order by run_id, key;

@@ -1,0 +1,5 @@
+-- The parameters of these runs.
+select run_id, key, value
+from param
+where run_id in (select unnest($run_ids))
+order by run_id, key;

@@ -1,0 +1,64 @@
+"""Which environments there are: those configured, and those that registry and tags declare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlops_dash.answers.facts import Asks, moment
+from mlops_dash.config import AliasTarget, Config, EnvironmentConfig
+from mlops_dash.domain.environments import Declared
+from mlops_dash.targets.base import Place
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredPlace:
+    """A place of the board, the version declared there, and its settings if it is configured."""
+
+    place: Place
+    declared: Declared | None
+    settings: EnvironmentConfig | None
+
+    @property
+    def target(self) -> str:
+        """Kind of the target."""
+        if self.settings is None or isinstance(self.settings.target, AliasTarget):
+            return "gto" if self.declared is not None and self.declared.via == "gto" else "alias"
+        return str(self.settings.target.__struct_config__.tag)
+
+
+def declared_places(store: Asks, config: Config) -> tuple[DeclaredPlace, ...]:
+    """Return every (environment, model): configured ones first, in the order of the file, then found ones."""
+    found: dict[tuple[str, str], tuple[str, Declared]] = {}
+    for row in store.records("declared_versions"):
+        found[row["model"], row["environment"].lower()] = (
+            row["environment"],
+            Declared(
+                version=str(row["version"]),
+                via=row["via"],
+                alias=row["label"],
+                since=moment(row["since"]),
+                by=row["by"] or None,
+                commit=row["commit_hash"],
+            ),
+        )
+    places: list[DeclaredPlace] = []
+    for name, settings in config.environments.items():
+        alias = settings.alias or name
+        taken = found.pop((settings.model, alias.lower()), None)
+        places.append(
+            DeclaredPlace(
+                Place(name, settings.model, alias, settings.protected, configured=True),
+                taken[1] if taken else None,
+                settings,
+            )
+        )
+    for (model, _), (environment, declared) in sorted(found.items(), key=lambda item: _order(*item[0])):
+        places.append(DeclaredPlace(Place(environment, model, declared.alias), declared, None))
+    return tuple(places)
+
+
+def _order(model: str, environment: str) -> tuple[str, int, str]:
+    """Sort environments by how near to the users they are, as far as names tell."""
+    near = ("prod", "champion", "live", "stag", "canary", "challenger", "test", "dev")
+    rank = next((i for i, word in enumerate(near) if environment.startswith(word)), len(near))
+    return (model, rank, environment)
