@@ -11,8 +11,8 @@ _LOWER = frozenset(
     "brier eer fid crossentropy latency nll bpc".split()
 )
 _HIGHER = frozenset(
-    "accuracy acc auc auroc auprc f1 fbeta precision recall r2 score map ndcg mrr bleu rouge iou dice kappa mcc "
-    "sensitivity specificity ap gini hits".split()
+    "accuracy acc auc auroc auprc f1 fbeta precision recall r2 score map ndcg mrr bleu rouge iou dice kappa "
+    "mcc sensitivity specificity ap gini hits".split()
 )
 _HELD_OUT = {"val", "valid", "validation", "test", "eval", "holdout", "dev"}
 _TRAINING = {"train", "training", "fit"}

@@ -1,0 +1,261 @@
+"""A project: its configuration, its sources, its store, and the answers to be had from them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_dash.answers.live import live as live_answer
+from mlops_dash.answers.places import DeclaredPlace, declared_places
+from mlops_dash.answers.shapes import LiveAnswer, TableAnswer, TraceAnswer
+from mlops_dash.config import Config
+from mlops_dash.config_file import find_config, load_config
+from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.progress import CancelToken, ProgressCallback
+from mlops_dash.errors import UsageError
+from mlops_dash.paths import cache_dir, state_dir
+from mlops_dash.project.locate import Located, locate
+from mlops_dash.project.refresh import Refreshed, Refresher
+from mlops_dash.store.database import Store
+
+if TYPE_CHECKING:
+    from mlops_dash.domain.environments import Observation
+    from mlops_dash.sources.git import GitSource
+    from mlops_dash.targets.base import Observable, Place
+
+__all__ = ["Project", "Refreshed", "open_project"]
+
+
+class Project:
+    """One project. Every method may block and is meant for a worker thread; all are thread-safe.
+
+    Attributes:
+        located: where its parts are.
+        config: its configuration; the defaults where there is no file.
+        config_path: the file, ``None`` where there is none.
+        read_only: nothing may be changed through this object.
+    """
+
+    def __init__(
+        self,
+        located: Located,
+        config: Config,
+        config_path: Path | None,
+        *,
+        read_only: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        self.located = located
+        self.config = config
+        self.config_path = config_path
+        self.read_only = read_only
+        self.timeout = timeout
+        self.store = Store.open(cache_dir() / "projects" / located.identity, located.identity)
+        self._observing = threading.Lock()
+        self._targets: dict[tuple[str, str], Observable] = {}
+
+    @property
+    def name(self) -> str:
+        """The project's name for a person."""
+        return self.located.name
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the facts about this project's model servers are kept."""
+        return state_dir() / "servers" / self.located.identity
+
+    @cached_property
+    def refresher(self) -> Refresher:
+        """What reads the sources; made at the first refresh, because the sources' libraries are large."""
+        from mlops_dash.project.sources import first_sources, second_sources
+
+        git = self.git
+        return Refresher(
+            self.store,
+            first_sources(self.located, git),
+            second_sources(git),
+            statuses=self.store.sources(),
+        )
+
+    @cached_property
+    def git(self) -> GitSource | None:
+        """The repository as a source, ``None`` where there is none."""
+        from mlops_dash.project.sources import git_source
+
+        return git_source(self.located, self.config)
+
+    def statuses(self) -> tuple[SourceStatus, ...]:
+        """Return the freshness of every source, those not read yet included."""
+        known = self.refresher.statuses if "refresher" in self.__dict__ else self.store.sources()
+        waiting = SourceStatus("tracking", "mlflow", Freshness.READING)
+        absent = SourceStatus(
+            "tracking", "mlflow", Freshness.ABSENT,
+            detail=f"no tracking store: MLFLOW_TRACKING_URI is not set and {self.located.looked_at} does not exist",
+            remedy="set MLFLOW_TRACKING_URI, or write uri = \"…\" under [tracking] in mlops-dash.toml",
+        )  # fmt: skip
+        listed = [known.get("tracking", waiting) if self.located.tracking else absent]
+        if self.located.repository is None:
+            listed.append(
+                SourceStatus(
+                    "git",
+                    "git",
+                    Freshness.ABSENT,
+                    detail=f"{self.located.folder} is in no Git repository",
+                    remedy="run it inside the project's repository, or name one with --repo",
+                )  # fmt: skip
+            )
+        else:
+            listed.append(known.get("git", SourceStatus("git", "git", Freshness.READING)))
+        listed += [known[name] for name in ("data", "gto", "targets") if name in known]
+        return tuple(listed)
+
+    def places(self) -> tuple[DeclaredPlace, ...]:
+        """Return every (environment, model) with what is declared there."""
+        return declared_places(self.store, self.config)
+
+    def refresh(
+        self,
+        *,
+        thorough: bool = False,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Refreshed:
+        """Read what has changed in every source since the last time.
+
+        Args:
+            thorough: look again even where nothing seems to have changed.
+            progress: told what is being read.
+            cancel: stops the reading.
+
+        Raises:
+            Cancelled: ``cancel`` was set.
+        """
+        return self.refresher.refresh(
+            thorough=thorough, progress=progress or (lambda _: None), cancel=cancel or CancelToken()
+        )
+
+    def observe(self) -> tuple[Observation, ...]:
+        """Ask every target side by side what it serves, and keep the answers."""
+        from mlops_dash.targets.observe import observe_all
+
+        with self._observing:
+            targets = self._observables()
+            if not targets:
+                return ()
+            seen = asyncio.run(observe_all(targets, self.timeout))
+            self.store.save_observations(list(seen))
+            now = datetime.now(UTC)
+            answered = sum(1 for s in seen if s.answered)
+            state = SourceStatus(
+                "targets", "targets", Freshness.OK, now, now, f"{answered} of {len(seen)} answer"
+            )
+            self.refresher.statuses["targets"] = state
+            return seen
+
+    def _observables(self) -> list[Observable]:
+        from mlops_dash.targets.observe import make_target
+
+        found: list[Observable] = []
+        for entry in self.places():
+            if entry.settings is None:
+                continue
+            key = (entry.place.environment, entry.place.model)
+            if key not in self._targets:
+                made = make_target(entry.place, entry.settings.target, self.state_folder)
+                if made is None:
+                    continue
+                self._targets[key] = made
+            found.append(self._targets[key])
+        return found
+
+    def live(self) -> LiveAnswer:
+        """Answer what is live in every environment, from the facts read so far."""
+        return live_answer(self.store, self.config, self.statuses(), now=datetime.now(UTC), project=self.name)
+
+    def trace(self, ref: str) -> TraceAnswer:
+        """Follow a reference back to what it came from and forward to where it is live.
+
+        Raises:
+            UsageError: the reference is unknown or ambiguous.
+        """
+        from mlops_dash.answers.trace import trace
+
+        return trace(self.store, self.config, ref, now=datetime.now(UTC), enrich=self._enrich)
+
+    def _enrich(self, commits: Iterable[str]) -> None:
+        """Read where commits stand and which data they track, unless the store has it."""
+        from mlops_dash.project.sources import commit_batches
+
+        known = {row["hash"] for row in self.store.records("positions_known", commits=list(commits))}
+        missing = [c for c in commits if c not in known]
+        if missing and self.git is not None:
+            for batch in commit_batches(self.git, missing):
+                self.store.apply(batch)
+
+    def sql(self, query: str, limit: int | None = None) -> TableAnswer:
+        """Answer a question in DuckDB's SQL over everything read so far; it can change nothing.
+
+        Raises:
+            UsageError: DuckDB does not understand it; says why.
+        """
+        columns, rows = self.store.sql(query, limit)
+        return TableAnswer(tuple(columns), tuple(tuple(row) for row in rows))
+
+    def publish(self) -> None:
+        """Leave what was read as the start of the next dashboard."""
+        if "refresher" in self.__dict__:
+            self.refresher.save()
+        self.store.publish()
+
+    def close(self) -> None:
+        """Release everything; work that is under way ends with an error of its own."""
+        if "refresher" in self.__dict__:
+            for source in {id(s): s for s in (*self.refresher.first, *self.refresher.second)}.values():
+                source.close()
+        self.store.close()
+
+
+def open_project(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    tracking_uri: str | None = None,
+    repo: str | os.PathLike[str] | None = None,
+    read_only: bool = False,
+    timeout: float | None = None,
+) -> Project:
+    """Open the project around a folder; reads nothing yet but its configuration and its cache.
+
+    Args:
+        path: a folder of the project; default: the current one.
+        config: the configuration file; default: ``mlops-dash.toml`` from ``path`` upwards.
+        tracking_uri: the tracking store, before every other way to find it.
+        repo: the Git repository's folder.
+        read_only: refuse everything that would change anything.
+        timeout: seconds that asking all targets may take.
+
+    Raises:
+        ConfigError: the configuration is off; names the place and the remedy.
+        UsageError: a folder or file that was named does not exist.
+    """
+    folder = Path(path) if path is not None else Path.cwd()
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}", "name a folder of the project with --project")
+    folder = Path(os.path.abspath(folder))
+    config_path = Path(os.path.abspath(config)) if config is not None else find_config(folder)
+    settings = load_config(config_path) if config_path is not None else Config()
+    located = locate(
+        folder,
+        settings,
+        config_path,
+        tracking_uri=tracking_uri,
+        repo=Path(repo) if repo is not None else None,
+    )
+    return Project(located, settings, config_path, read_only=read_only, timeout=timeout)

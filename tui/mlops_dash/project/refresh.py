@@ -1,0 +1,149 @@
+"""Reads every source into the store, side by side; one that fails costs its own freshness only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.progress import Cancelled, CancelToken, ProgressCallback
+from mlops_dash.errors import SourceError, StoreError
+from mlops_dash.sources.base import Batch, Position, Reading, Source
+from mlops_dash.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh brought.
+
+    Attributes:
+        changed: whether any fact in the store changed.
+        statuses: freshness of each source afterwards.
+    """
+
+    changed: bool
+    statuses: tuple[SourceStatus, ...]
+
+
+@dataclass(slots=True)
+class Refresher:
+    """Reads sources into a store.
+
+    Attributes:
+        first: sources that stand on their own; read side by side.
+        second: sources that look at what the first found; read after them, one after the other.
+        statuses: freshness of each source by name, kept current; stored by :meth:`save`.
+    """
+
+    store: Store
+    first: Sequence[Source]
+    second: Sequence[Source]
+    statuses: dict[str, SourceStatus]
+    _positions: dict[str, str | None] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def refresh(self, *, thorough: bool, progress: ProgressCallback, cancel: CancelToken) -> Refreshed:
+        """Read what has changed. Blocks; one refresh at a time, a later one waits.
+
+        Raises:
+            Cancelled: ``cancel`` was set; batches applied so far stand.
+        """
+        with self._lock:
+            changed = self._side_by_side(thorough, progress, cancel)
+            for source in self.second:
+                changed |= self._read(source, thorough, progress, cancel, force=changed)
+            cancel.check()
+            return Refreshed(changed, tuple(self.statuses.values()))
+
+    def _side_by_side(self, thorough: bool, progress: ProgressCallback, cancel: CancelToken) -> bool:
+        outcomes: list[bool | BaseException] = []
+
+        def work(source: Source) -> None:
+            try:
+                outcomes.append(self._read(source, thorough, progress, cancel))
+            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+                outcomes.append(error)
+
+        threads = [threading.Thread(target=work, args=(s,), daemon=True, name=s.name) for s in self.first]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return any(outcomes)
+
+    def _read(
+        self,
+        source: Source,
+        thorough: bool,
+        progress: ProgressCallback,
+        cancel: CancelToken,
+        *,
+        force: bool = False,
+    ) -> bool:
+        """Read one source; return whether it brought anything."""
+        cancel.check()
+        position = self._positions.get(source.name) or self.store.position(source.name)
+        before = self.statuses.get(source.name)
+        now = _now()
+        try:
+            current = before is not None and before.status in (Freshness.OK, Freshness.ABSENT)
+            if before is not None and current and not thorough and not force and not source.changed(position):
+                self.statuses[source.name] = replace(before, as_of=now, tried_at=now)
+                return False
+            reading = Reading(position, self.store, cancel, progress, thorough)
+            changed, end = self._apply(source, reading, cancel)
+        except (SourceError, StoreError) as error:
+            return self._failed(source, before, error, position)
+        empty = Freshness.OK if end.counts else Freshness.ABSENT
+        state = SourceStatus(source.name, source.kind, empty, now, now, end.counts, end.warning, end.remedy)
+        self._save(state, end.value)
+        return changed or before is None or before.status is not state.status
+
+    def _apply(self, source: Source, reading: Reading, cancel: CancelToken) -> tuple[bool, Position]:
+        changed = False
+        end: Position | None = None
+        for item in source.read(reading):
+            cancel.check()
+            if isinstance(item, Batch):
+                self.store.apply(item)
+                changed = True
+            else:
+                end = item
+        if end is None:
+            raise SourceError(f"{source.name} ended without saying where", "run `mlops-dash doctor`")
+        return changed, end
+
+    def _failed(
+        self,
+        source: Source,
+        before: SourceStatus | None,
+        error: SourceError | StoreError,
+        position: str | None,
+    ) -> bool:
+        as_of = before.as_of if before else None
+        status = Freshness.STALE if as_of is not None else Freshness.FAILED
+        counts = before.counts if before else ""
+        state = SourceStatus(
+            source.name, source.kind, status, as_of, _now(), counts, error.message, error.remedy
+        )
+        self._save(state, position)
+        return before is None or (before.status, before.detail) != (state.status, state.detail)
+
+    def _save(self, status: SourceStatus, position: str | None) -> None:
+        self.statuses[status.name] = status
+        self._positions[status.name] = position
+        self.store.set_source(status, position)
+
+    def save(self) -> None:
+        """Write the freshness of every source to the store, as before it is published."""
+        for name, status in self.statuses.items():
+            self.store.set_source(status, self._positions.get(name) or self.store.position(name))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
