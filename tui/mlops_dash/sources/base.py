@@ -6,7 +6,7 @@ the store applies one transaction each, and last a :class:`Position` from which 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -19,13 +19,15 @@ class Apply(StrEnum):
 
     ``REPLACE``: its rows are the whole table. ``APPEND``: its rows are new. ``UPSERT``: rows with equal
     ``Batch.keys`` are replaced. ``REPLACE_WHERE``: all rows whose ``Batch.keys[0]`` is in ``Batch.scope``
-    go, then the batch's rows come (an empty batch only deletes).
+    go, then the batch's rows come (an empty batch only deletes). ``REPLACE_RANGE``: likewise for all rows
+    whose integer ``Batch.keys[0]`` is between ``scope[0]`` and ``scope[1]``, both included.
     """
 
     REPLACE = "replace"
     APPEND = "append"
     UPSERT = "upsert"
     REPLACE_WHERE = "replace-where"
+    REPLACE_RANGE = "replace-range"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,12 @@ class Batch:
     Attributes:
         table: a table of ``store/schema.sql``.
         rows: anything with ``__arrow_c_stream__`` (a pyarrow table or reader, an ADBC handle), its
-            columns named as the table's.
-        scope: the values that ``REPLACE_WHERE`` clears.
+            columns named as the table's; or a tuple of such, read side by side; or ``None`` for no rows.
+        scope: the values that ``REPLACE_WHERE`` clears, the ends of ``REPLACE_RANGE``.
+        shaped: the rows have a column ``shape_row``; where it is not 0 the row only gives the columns
+            their types and is dropped. Such streams bring every column of the table.
+        recover: called with the error when the batch could not be applied: returns other batches to apply
+            instead, or raises the error that the user should see.
     """
 
     table: str
@@ -44,6 +50,8 @@ class Batch:
     apply: Apply
     keys: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
+    shaped: bool = False
+    recover: Callable[[Exception], Iterable[Batch]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

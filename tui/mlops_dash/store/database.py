@@ -1,0 +1,394 @@
+"""The store: a DuckDB of this process's own, started from the last published snapshot."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from mlops_dash.domain.environments import Observation
+from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.errors import StoreError
+from mlops_dash.sources.base import Batch
+from mlops_dash.store import snapshot
+from mlops_dash.store.ingest import Columns, apply_batch, table_columns
+from mlops_dash.store.questions import question, statements, store_sql
+
+_CHUNK = 2000  # rows turned into Python objects at a time: other threads run between two chunks
+_BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
+_SETTINGS = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "enable_external_access": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
+    "preserve_insertion_order": "false",
+    "threads": "2",
+}
+_ON_DISK = {"memory_limit": "96MB"}
+_IN_MEMORY = {"memory_limit": "1GB"}
+
+
+class Store:
+    """What was read, and where every question is answered.
+
+    Safe to use from several threads. Use :meth:`open`, and :meth:`close` or a ``with`` block.
+
+    Attributes:
+        notice: why the cache is not kept or was set aside, in plain words; ``None`` when all is well.
+    """
+
+    def __init__(self, folder: Path | None, identity: str) -> None:
+        self.notice: str | None = None
+        self._folder = folder
+        self._identity = identity
+        self._copy: snapshot.WorkingCopy | None = None
+        self._local = threading.local()
+        self._writing = threading.RLock()
+        self._generation = 0
+        self._dirty = True
+        self._closed = False
+
+    @classmethod
+    def open(cls, folder: Path | None, identity: str) -> Self:
+        """Open a private copy of the snapshot that ``folder`` holds for the project ``identity``.
+
+        A snapshot that cannot be used is set aside and the store starts empty. Without a folder, or where
+        it cannot be written, the store is in memory and ``notice`` says why.
+        """
+        store = cls(folder, identity)
+        store._start()
+        return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- starting -----------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        if self._folder is not None:
+            try:
+                self._copy = snapshot.prepare_copy(self._folder)
+            except OSError as error:
+                self.notice = (
+                    f"The cache in {self._folder} cannot be written ({error.strerror or error}): "
+                    "what is read is kept in memory and read again next time."
+                )
+                self._folder = None
+            else:
+                snapshot.sweep(self._folder, time.time)
+        if self._copy is not None and self._copy.database.exists():
+            if self._open_usable(self._copy.database):
+                self._dirty = False
+                return
+            self._discard(self._copy.database)
+        self._connect(None if self._copy is None else self._copy.database)
+        self._create()
+
+    def _connect(self, database: Path | None) -> None:
+        settings: dict[str, Any] = _SETTINGS | (_IN_MEMORY if database is None else _ON_DISK)
+        connection = duckdb.connect(":memory:" if database is None else str(database), config=settings)
+        try:
+            connection.execute("set lock_configuration = true")
+        except duckdb.Error:
+            connection.close()
+            raise
+        self._connection = connection
+        self._generation += 1
+
+    def _open_usable(self, database: Path) -> bool:
+        """Open a copied snapshot; ``False`` if it is damaged, another project's or another version's."""
+        try:
+            self._connect(database)
+        except duckdb.Error:
+            return False
+        try:
+            meta = dict(self._connection.execute(statements()["meta"]).fetchall())
+            fingerprint = self._fingerprint(self._connection) if "fingerprint" in meta else ""
+            if (meta.get("schema"), meta.get("identity")) == (schema_version(), self._identity) and (
+                meta["fingerprint"] == fingerprint
+            ):
+                self._tables: Columns = table_columns(self._connection)
+                return True
+        except (duckdb.Error, KeyError):
+            pass  # any of these means that it cannot be used; that is the answer
+        with contextlib.suppress(duckdb.Error):
+            self._connection.close()
+        return False
+
+    def _discard(self, database: Path) -> None:
+        """Set the published snapshot aside and forget our copy of it."""
+        database.unlink(missing_ok=True)
+        database.with_name(database.name + ".wal").unlink(missing_ok=True)
+        if self._folder is None:
+            return
+        self.notice = "The cache could not be used (damaged or of another version): all is read again."
+        try:
+            snapshot.set_aside(self._folder)
+        except OSError as error:
+            self.notice += f" It could not be set aside either: {error.strerror or error}."
+
+    def _create(self) -> None:
+        connection = self._connection
+        connection.begin()
+        connection.execute(store_sql("schema.sql"))
+        connection.execute(store_sql("views.sql"))
+        for key, value in (("schema", schema_version()), ("identity", self._identity)):
+            connection.execute(statements()["set_meta"], {"key": key, "value": value})
+        connection.commit()
+        self._tables = table_columns(connection)
+        self._dirty = True
+
+    def _start_over(self) -> None:
+        """The working copy broke under our hands: go on with an empty one."""
+        with self._writing:
+            with contextlib.suppress(duckdb.Error):
+                self._connection.close()
+            database = None if self._copy is None else self._copy.database
+            if database is not None:
+                self._discard(database)
+            self._connect(database)
+            self._create()
+
+    # -- asking -------------------------------------------------------------------------------------
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return this thread's cursor."""
+        if self._closed:
+            raise StoreError("the cache is closed")
+        if getattr(self._local, "generation", None) != self._generation:
+            self._local.cursor = self._connection.cursor()
+            self._local.generation = self._generation
+        cursor: duckdb.DuckDBPyConnection = self._local.cursor
+        return cursor
+
+    def ask(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Answer a question of ``queries/``.
+
+        Raises:
+            StoreError: there is no such question, or the cache could not answer.
+        """
+        return self._ask(name, parameters)[1]
+
+    def records(self, name: str, /, **parameters: Any) -> list[dict[str, Any]]:
+        """Answer a question with one dictionary per row."""
+        columns, rows = self._ask(name, parameters)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def rows(self, question: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Answer a question for a source (:class:`mlops_dash.sources.base.Known`)."""
+        return self._ask(question, parameters)[1]
+
+    def _ask(self, name: str, parameters: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        text = question(name)
+        generation = self._generation
+        try:
+            return _fetch(self._cursor(), text, parameters)
+        except _BROKEN as error:
+            if generation == self._generation:
+                self._start_over()
+            try:
+                return _fetch(self._cursor(), text, parameters)
+            except duckdb.Error:
+                raise StoreError(f"the cache cannot answer {name}: {error}") from error
+        except duckdb.Error as error:
+            raise StoreError(f"the cache cannot answer {name}: {error}") from error
+
+    def sql(self, text: str, limit: int | None = 10_000) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Answer a question of the user's own. It reads: no file, extension, setting or row is touched.
+
+        Args:
+            text: one SQL statement.
+            limit: rows returned at most; ``None`` for all.
+
+        Raises:
+            StoreError: it is no single reading statement, or it failed; says why.
+        """
+        cursor = self._cursor().cursor()
+        try:
+            found = cursor.extract_statements(text)
+            if len(found) != 1:
+                raise StoreError("Write one SQL statement." if found else "The SQL is empty.")
+            if found[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+                raise StoreError(
+                    "Only reading is possible here: the statement would change something.",
+                    "Start with select, with, from, describe, summarize or show tables.",
+                )
+            cursor.execute("begin transaction read only")
+            return _fetch(cursor, found[0], {}, limit)
+        except duckdb.Error as error:
+            raise StoreError(str(error), "mlops-dash sql --tables lists what can be asked.") from error
+        finally:
+            cursor.close()
+
+    # -- writing ------------------------------------------------------------------------------------
+
+    def apply(self, batch: Batch) -> None:
+        """Apply a source's batch in a transaction of its own: all of it, or nothing and the error.
+
+        Raises:
+            SourceError: the batch's stream failed while it was read.
+            StoreError: the cache could not be written.
+        """
+        with self._writing:
+            self._dirty = True
+            try:
+                apply_batch(self._cursor(), batch, self._tables)
+            except duckdb.Error as error:
+                raise StoreError(f"the cache could not take {batch.table}: {error}") from error
+
+    def set_source(self, status: SourceStatus, position: str | None = None) -> None:
+        """Remember a source's status; with ``position`` also from where its next reading goes on."""
+        with self._transaction() as cursor:
+            if position is None:
+                position = self.position(status.name)
+            cursor.execute(statements()["clear_source"], {"name": status.name})
+            values = {
+                "name": status.name,
+                "kind": status.kind,
+                "status": status.status.value,
+                "as_of": _milliseconds(status.as_of),
+                "tried_at": _milliseconds(status.tried_at),
+                "counts": status.counts,
+                "detail": status.detail,
+                "remedy": status.remedy,
+                "position": position,
+            }
+            cursor.execute(statements()["set_source"], values)
+
+    def sources(self) -> dict[str, SourceStatus]:
+        """Return the last known status of every source, by name."""
+        return {
+            name: SourceStatus(
+                name, kind, Freshness(status), _time(as_of), _time(tried_at), counts or "", detail, remedy
+            )
+            for name, kind, status, as_of, tried_at, counts, detail, remedy, _ in self._source_rows()
+        }
+
+    def position(self, name: str) -> str | None:
+        """Return from where a source's next reading goes on."""
+        return next((row[8] for row in self._source_rows() if row[0] == name), None)
+
+    def _source_rows(self) -> list[tuple[Any, ...]]:
+        return _fetch(self._cursor(), statements()["source_states"], {})[1]
+
+    def save_observations(self, observations: Iterable[Observation]) -> None:
+        """Remember what targets answered, in place of what they answered before."""
+        with self._transaction() as cursor:
+            for seen in observations:
+                key = {"environment": seen.environment, "model": seen.model}
+                cursor.execute(statements()["clear_observation"], key)
+                values = key | {
+                    "target": seen.target,
+                    "asked_at": _milliseconds(seen.asked_at),
+                    "answered": seen.answered,
+                    "health": seen.health.value,
+                    "version": seen.version,
+                    "run_id": seen.run_id,
+                    "model_id": seen.model_id,
+                    "latency_ms": seen.latency_ms,
+                    "address": seen.address,
+                    "since": _milliseconds(seen.since),
+                    "by": seen.by,
+                    "detail": seen.detail,
+                }
+                cursor.execute(statements()["save_observation"], values)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Any:
+        with self._writing:
+            self._dirty = True
+            cursor = self._cursor()
+            cursor.begin()
+            try:
+                yield cursor
+                cursor.commit()
+            except BaseException:
+                with contextlib.suppress(duckdb.Error):
+                    cursor.rollback()
+                raise
+
+    # -- publishing ---------------------------------------------------------------------------------
+
+    def publish(self) -> bool:
+        """Publish what is known as the snapshot from which the next process starts.
+
+        Never raises for a full or failing disk: reading goes on and ``notice`` says so.
+
+        Returns:
+            Whether a snapshot was published; ``False`` also when nothing had changed.
+        """
+        with self._writing:
+            if self._folder is None or self._copy is None or not self._dirty:
+                return False
+            try:
+                cursor = self._cursor()
+                cursor.execute(statements()["clear_meta"], {"key": "fingerprint"})
+                values = {"key": "fingerprint", "value": self._fingerprint(cursor)}
+                cursor.execute(statements()["set_meta"], values)
+                cursor.execute("checkpoint")
+                snapshot.publish_copy(self._copy.database, self._folder)
+            except (OSError, duckdb.Error) as error:
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+                self.notice = f"The cache could not be written ({reason}): reading goes on without it."
+                return False
+            self._dirty = False
+            return True
+
+    @staticmethod
+    def _fingerprint(connection: duckdb.DuckDBPyConnection) -> str:
+        """Return the sizes of the main tables: a snapshot that lost its last writes has others."""
+        row = connection.execute(statements()["fingerprint"]).fetchone()
+        return str(row[0]) if row else ""
+
+    def close(self) -> None:
+        """Forget the working copy. What was not published is read again next time."""
+        with self._writing:
+            if self._closed:
+                return
+            self._closed = True
+            with contextlib.suppress(duckdb.Error):
+                self._connection.close()
+            if self._copy is not None:
+                self._copy.remove()
+
+
+def schema_version() -> str:
+    """Return what tells this version's tables and views from every other's."""
+    text = store_sql("schema.sql") + store_sql("views.sql")
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _fetch(
+    cursor: duckdb.DuckDBPyConnection, text: Any, parameters: dict[str, Any], limit: int | None = None
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    if parameters:
+        cursor.execute(text, parameters)
+    else:
+        cursor.execute(text)
+    columns = tuple(column[0] for column in cursor.description or ())
+    rows: list[tuple[Any, ...]] = []
+    while limit is None or len(rows) < limit:
+        chunk = cursor.fetchmany(_CHUNK if limit is None else min(_CHUNK, limit - len(rows)))
+        if not chunk:
+            break
+        rows.extend(chunk)
+    return columns, rows
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)

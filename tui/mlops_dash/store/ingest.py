@@ -1,0 +1,129 @@
+"""Applies a source's batches to the store: one transaction each, all of it or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from mlops_dash.errors import StoreError
+from mlops_dash.sources.base import Apply, Batch
+from mlops_dash.store.questions import statements
+
+Columns = dict[str, dict[str, str]]
+
+
+def table_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
+    """Return the type of every column by table and column name."""
+    tables: Columns = {}
+    for table, column, kind in connection.execute(statements()["columns"]).fetchall():
+        tables.setdefault(table, {})[column] = kind
+    return tables
+
+
+def apply_batch(connection: duckdb.DuckDBPyConnection, batch: Batch, tables: Columns) -> None:
+    """Apply one batch in a transaction of its own.
+
+    A batch that fails and knows how to ``recover`` is applied in its recovered form instead.
+
+    Raises:
+        StoreError: the batch does not fit the schema.
+        Exception: whatever the batch's stream or its ``recover`` raised; nothing was changed then.
+    """
+    if batch.table not in tables:
+        raise StoreError(f"the cache has no table {batch.table!r}")
+    try:
+        _transact(connection, batch, tables[batch.table])
+    except Exception as error:
+        if batch.recover is None:
+            raise
+        for part in batch.recover(error):
+            _transact(connection, part, tables[part.table])
+
+
+def _transact(connection: duckdb.DuckDBPyConnection, batch: Batch, columns: dict[str, str]) -> None:
+    parts = _register(connection, batch)
+    try:
+        connection.begin()
+        try:
+            _clear_and_insert(connection, batch, columns, parts)
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+    finally:
+        for name in parts:
+            connection.unregister(name)
+
+
+def _register(connection: duckdb.DuckDBPyConnection, batch: Batch) -> dict[str, Any]:
+    """Make the batch's streams known to the connection; they are not opened before the scan."""
+    if batch.rows is None:
+        return {}
+    streams = batch.rows if isinstance(batch.rows, tuple) else (batch.rows,)
+    parts = {f"incoming_{number}": stream for number, stream in enumerate(streams)}
+    for name, stream in parts.items():
+        connection.register(name, stream)
+    return parts
+
+
+def _clear_and_insert(
+    connection: duckdb.DuckDBPyConnection, batch: Batch, columns: dict[str, str], parts: dict[str, Any]
+) -> None:
+    text = statements()
+    names = [column for column in columns if _has_column(parts, column)]
+    selection = " union all ".join(
+        text["select_part"].format(
+            expressions=", ".join(_expression(column, columns[column]) for column in names),
+            part=part,
+            where=" where shape_row = 0" if batch.shaped else "",
+        )
+        for part in parts
+    )
+    table = batch.table
+    if batch.apply is Apply.REPLACE:
+        connection.execute(text["clear"].format(table=table))
+    elif batch.apply is Apply.REPLACE_WHERE:
+        clear = text["clear_where"].format(table=table, key=batch.keys[0])
+        connection.execute(clear, {"scope": list(batch.scope)})
+    elif batch.apply is Apply.REPLACE_RANGE:
+        clear = text["clear_range"].format(table=table, key=batch.keys[0])
+        connection.execute(clear, {"low": int(batch.scope[0]), "high": int(batch.scope[1])})
+    if not parts:
+        return
+    if batch.apply is Apply.UPSERT:
+        selection = _upsert(connection, batch, selection)
+        names = [f'"{name}"' for name in names]
+    else:
+        names = [f'"{name}"' for name in names]
+    connection.execute(text["insert"].format(table=table, columns=", ".join(names), selection=selection))
+    if batch.apply is Apply.UPSERT:
+        connection.execute(text["unstage"].format(staging=f"staging_{table}"))
+
+
+def _upsert(connection: duckdb.DuckDBPyConnection, batch: Batch, selection: str) -> str:
+    """Read the streams once into a staging table, clear the rows that they replace, and read from there."""
+    text = statements()
+    staging = f"staging_{batch.table}"
+    connection.execute(text["stage"].format(staging=staging, selection=selection))
+    condition = " and ".join(f's."{key}" is not distinct from {batch.table}."{key}"' for key in batch.keys)
+    connection.execute(
+        text["clear_matching"].format(table=batch.table, staging=staging, condition=condition)
+    )
+    return f"from {staging}"
+
+
+def _has_column(parts: dict[str, Any], column: str) -> bool:
+    """Tell whether the streams bring a column. Those that do not say must bring all of the table's."""
+    for stream in parts.values():
+        names = getattr(getattr(stream, "schema", None), "names", None)
+        if names is not None and column not in names:
+            return False
+    return True
+
+
+def _expression(column: str, kind: str) -> str:
+    quoted = f'"{column}"'
+    if kind != "VARCHAR":
+        return quoted
+    return statements()["storable"].format(column=f"{quoted}::varchar") + f" as {quoted}"

@@ -1,0 +1,65 @@
+-- The store's own statements. {table}, {columns} … are identifiers of our schema, never text from outside.
+
+-- name: columns
+select table_name, column_name, data_type from duckdb_columns()
+where schema_name = 'main' and not internal
+  and table_name in (select t.table_name from duckdb_tables() as t where t.schema_name = 'main')
+order by table_name, column_index;
+
+-- name: clear
+truncate {table};
+
+-- name: clear_where
+delete from {table} where {key} in (select unnest($scope::varchar[]));
+
+-- name: clear_range
+delete from {table} where {key} between $low and $high;
+
+-- name: clear_matching
+delete from {table} where exists (select 1 from {staging} as s where {condition});
+
+-- name: insert
+insert into {table} ({columns}) {selection};
+
+-- name: select_part
+select {expressions} from {part}{where};
+
+-- name: storable
+replace({column}, chr(0), chr(65533));
+
+-- name: stage
+create or replace temp table {staging} as {selection};
+
+-- name: unstage
+drop table {staging};
+
+-- name: meta
+select key, value from meta;
+
+-- name: set_meta
+insert into meta values ($key, $value);
+
+-- name: clear_meta
+delete from meta where key = $key;
+
+-- name: fingerprint
+select concat_ws(' ', (select count(*) from run), (select count(*) from param), (select count(*) from tag),
+  (select count(*) from metric), (select count(*) from git_commit), (select count(*) from model_version));
+
+-- name: source_states
+select name, kind, status, as_of, tried_at, counts, detail, remedy, position from source_state order by rowid;
+
+-- name: clear_source
+delete from source_state where name = $name;
+
+-- name: set_source
+insert into source_state values
+  ($name, $kind, $status, $as_of, $tried_at, $counts, $detail, $remedy, $position);
+
+-- name: clear_observation
+delete from observation where environment = $environment and model = $model;
+
+-- name: save_observation
+insert into observation values
+  ($environment, $model, $target, $asked_at, $answered, $health, $version, $run_id, $model_id, $latency_ms,
+   $address, $since, $by, $detail);

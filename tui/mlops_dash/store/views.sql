@@ -1,0 +1,88 @@
+-- What people ask with `mlops-dash sql`: friendly names, times as UTC timestamps (null where out of range).
+
+create macro moment(ms) as case
+  when ms between -62135596800000 and 253402300799999 then make_timestamp(ms * 1000) end;
+
+create view experiments as
+select experiment_id, name, lifecycle_stage, artifact_location, moment(last_update_time) as updated_at from experiment;
+comment on view experiments is 'MLflow experiments';
+
+create view runs as
+select r.run_id, r.name, e.name as experiment, r.status, moment(r.start_time) as started_at, moment(r.end_time) as ended_at,
+  r.user_id as "user", r.source_name, r.lifecycle_stage = 'deleted' as deleted, r.experiment_id, r.artifact_uri
+from run as r left join experiment as e using (experiment_id);
+comment on view runs is 'every run of every experiment, deleted ones marked';
+
+create view params as select run_id, key, value from param;
+comment on view params is 'parameters of runs, as logged';
+
+create view metrics as
+select run_id, key, case when is_nan then 'nan'::double else value end as value, step, moment(logged_at) as logged_at from metric;
+comment on view metrics is 'the latest value of each metric of each run';
+
+create view tags as select run_id, key, value from tag;
+comment on view tags is 'tags of runs; the commit is mlflow.source.git.commit';
+
+create view datasets as
+select i.run_id, d.name, d.digest, i.context, d.source_type, d.source, d.dataset_id
+from dataset as d left join dataset_input as i using (dataset_id);
+comment on view datasets is 'datasets and the runs that used them';
+
+create view models as
+select name, moment(creation_time) as created_at, moment(last_updated_time) as updated_at, description from registered_model;
+comment on view models is 'registered models';
+
+create view versions as
+select v.name as model, v.version, v.stage, v.status, v.run_id, v.source, moment(v.creation_time) as created_at,
+  moment(v.last_updated_time) as updated_at, v.user_id as "user", v.description,
+  (select list(a.alias order by a.alias) from model_alias as a where a.name = v.name and a.version = v.version) as aliases
+from model_version as v;
+comment on view versions is 'versions of registered models, with their aliases';
+
+create view aliases as select name as model, alias, version from model_alias;
+comment on view aliases is 'aliases of registered models';
+
+create view version_tags as select name as model, version, key, value from model_version_tag;
+comment on view version_tags is 'tags of model versions';
+
+create view commits as
+select hash, subject, author, email, moment(authored_at) as authored_at, moment(committed_at) as committed_at, parents, seq
+from git_commit;
+comment on view commits is 'commits of all branches and tags, seq 0 the newest';
+
+create view refs as
+select name, kind, commit_hash, tagger, moment(tagged_at) as tagged_at, message from git_ref;
+comment on view refs is 'branches, remote branches and tags';
+
+create view data_files as select commit_hash, path, digest, size, files, tracked_in from dvc_output;
+comment on view data_files is 'files tracked with DVC, at the commits that matter';
+
+create view observations as
+select environment, model, target, moment(asked_at) as asked_at, answered, health, version, run_id, latency_ms, address,
+  moment(since) as since, "by", detail
+from observation;
+comment on view observations is 'what each environment''s target answered last';
+
+create view live as
+with declared as (
+  select lower(alias) as environment, name as model, version, 'alias' as via from model_alias
+  union all
+  select lower(v.stage), v.name, max_by(v.version, v.creation_time), 'stage' from model_version as v
+  where v.stage not in ('None', 'Archived') and not exists (
+    select 1 from model_alias as a where a.name = v.name and lower(a.alias) = lower(v.stage))
+  group by lower(v.stage), v.name
+  union all
+  select lower(stage), model, max_by(version, n), 'gto' from gto_assignment where active group by lower(stage), model
+), joined as (
+  select coalesce(o.environment, d.environment) as environment, coalesce(o.model, d.model) as model,
+    d.version as declared, d.via, o.version as observed, o.health, moment(o.asked_at) as asked_at, o.answered
+  from declared as d full outer join observation as o on lower(o.environment) = d.environment and o.model = d.model
+)
+select j.environment, j.model, coalesce(j.observed, j.declared) as live, j.declared, j.via, j.observed,
+  j.observed is not null and j.declared is not null and j.observed <> j.declared as drift, j.health, j.asked_at, v.run_id
+from joined as j left join model_version as v on v.name = j.model and v.version = coalesce(j.observed, j.declared);
+comment on view live is 'environments: the declared and the observed version of each model';
+
+create view sources as
+select name, kind, status, moment(as_of) as as_of, counts, detail from source_state;
+comment on view sources is 'what was read, when, and what failed';
