@@ -1,0 +1,170 @@
+"""The ``process`` target: a local model server of ours, one for each (environment, model).
+
+What runs is written down in one file per server, so that any dashboard of the same user finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from mlops_dash import paths
+from mlops_dash.config import ProcessTarget
+from mlops_dash.domain.environments import Health, Observation
+from mlops_dash.domain.text import storable
+from mlops_dash.targets.base import Place
+from mlops_dash.targets.http import Address, Questioner, observation, unasked
+from mlops_dash.targets.judging import short
+from mlops_dash.targets.presets import PRESETS
+
+SERVER_MODULE = "mlops_dash.targets.scoring"
+_LOG_TAIL = 4096  # bytes of a log that are looked at for its last words
+_CLOCK_STEP = 2.0  # seconds by which a process's start time may move when the system clock is set
+
+
+class ServerRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written down of a server.
+
+    Attributes:
+        token: stands in the process's command line: proves that a pid is still this server.
+        pid: 0 where it was stopped.
+        create_time: of the process, in seconds since the epoch.
+        url: where it serves; its port is taken again at the next start.
+        started_at: ISO 8601, UTC.
+        log: file with its output.
+    """
+
+    token: str
+    environment: str
+    model: str
+    version: str
+    run_id: str | None = None
+    model_id: str | None = None
+    pid: int
+    create_time: float
+    host: str
+    port: int
+    url: str
+    started_at: str
+    by: str | None = None
+    log: str
+
+
+def servers_folder(project: str) -> Path:
+    """Return the folder of a project's server records; ``project`` is its identity, any string."""
+    return paths.state_dir() / "servers" / hashlib.sha256(storable(project).encode()).hexdigest()[:16]
+
+
+def record_path(folder: Path, environment: str, model: str) -> Path:
+    """Return the file of one server: readable, and distinct for any two (environment, model)."""
+    digest = hashlib.sha256(storable(f"{environment}\n{model}").encode()).hexdigest()[:8]
+    name = re.sub(r"[^A-Za-z0-9]+", "-", f"{environment}-{model}").strip("-")[:48]
+    return folder / f"{name}-{digest}.json"
+
+
+def read_record(folder: Path, environment: str, model: str) -> ServerRecord | None:
+    """Return what is written down of a server; ``None`` where nothing readable is."""
+    try:
+        data = record_path(folder, environment, model).read_bytes()
+        record = msgspec.json.decode(data, type=ServerRecord)
+    except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return record if (record.environment, record.model) == (environment, model) else None
+
+
+def write_record(folder: Path, record: ServerRecord) -> None:
+    """Write a record so that a reader sees the old one or the new one, never half of it.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    path = record_path(folder, record.environment, record.model)
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=path.stem, suffix=".part")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(record)))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except OSError:
+        os.unlink(name)
+        raise
+
+
+def is_running(record: ServerRecord) -> bool:
+    """Tell whether the recorded process lives: pids are reused, so start time and token must fit too."""
+    if record.pid <= 0:
+        return False
+    import psutil
+
+    try:
+        process = psutil.Process(record.pid)
+        return (
+            process.status() != psutil.STATUS_ZOMBIE
+            and abs(process.create_time() - record.create_time) <= _CLOCK_STEP
+            and record.token in process.cmdline()
+        )
+    except psutil.Error:
+        return False
+
+
+def last_words(record: ServerRecord) -> str | None:
+    """Return the last line that a server wrote to its log."""
+    try:
+        with open(record.log, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _LOG_TAIL))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return None
+    return next((short(line.strip()) for line in reversed(lines) if line.strip()), None)
+
+
+def url_of(host: str, port: int) -> str:
+    """Return where a server that listens on ``host`` is asked from this machine."""
+    local = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{local}]:{port}" if ":" in local else f"http://{local}:{port}"
+
+
+class ProcessServer:
+    """The model server of one place, running or not."""
+
+    kind = "process"
+
+    def __init__(self, place: Place, settings: ProcessTarget, folder: Path) -> None:
+        self.place = place
+        self._settings = settings
+        self._folder = folder
+        self._questioner = Questioner(place.model)
+
+    async def observe(self) -> Observation:
+        """Ask the recorded server, or whoever answers at the configured port."""
+        record, running = await asyncio.to_thread(self._look)
+        if record is not None and running:
+            url = record.url
+        elif self._settings.port:
+            url = url_of(self._settings.host, self._settings.port)
+        else:
+            return unasked(self.kind, self.place, Health.DOWN, self._absence(record))
+        address = Address(url, PRESETS["mlops-dash"], self._settings.timeout, {})
+        verdict = await self._questioner.ask(address)
+        if verdict.health is Health.DOWN and not running:
+            return unasked(self.kind, self.place, Health.DOWN, self._absence(record), url)
+        return observation(self.kind, self.place, verdict, url)
+
+    def _look(self) -> tuple[ServerRecord | None, bool]:
+        record = read_record(self._folder, self.place.environment, self.place.model)
+        return record, record is not None and is_running(record)
+
+    def _absence(self, record: ServerRecord | None) -> str:
+        start = f"mlops-dash up {self.place.environment}"
+        if record is None or record.pid == 0:
+            return f"no server is running: {start}"
+        words = last_words(record)
+        return short(f"the server has ended{f' ({words})' if words else ''}: {start}")
