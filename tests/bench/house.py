@@ -81,7 +81,7 @@ def timed(
 @contextmanager
 def open_house(runs: int, steps: int, commits: int, rounds: int, keep: bool) -> Iterator[House]:
     """Make the projects to measure, or take them from the cache; the scratch folder goes unless kept."""
-    kept = Path(platformdirs.user_cache_dir("mlops-dash")) / "bench"
+    kept = Path(platformdirs.user_cache_dir("mlops-dash-bench"))
     board = kept / f"board-{runs}-{steps}-{commits}"
     if not (board / "mlflow.db").exists():
         shutil.rmtree(board, ignore_errors=True)

@@ -30,6 +30,7 @@ class Terminal:
 
     Attributes:
         started: when the program was started, on the clock of ``time.perf_counter``.
+        ended: whether it has ended.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Terminal:
     ) -> None:
         self.columns, self.rows = columns, rows
         self._chunks: list[tuple[float, bytes]] = []
-        self._ended = False
+        self.ended = False
         self.started = time.perf_counter()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
@@ -79,13 +80,13 @@ class Terminal:
                 seen = self._first_frame(texts)
                 if seen is not None:
                     return seen - self.started
-            if self._ended or time.perf_counter() > deadline:
+            if self.ended or time.perf_counter() > deadline:
                 raise TimeoutError(f"{texts} not seen; the last frame:\n" + "\n".join(self.frame()))
 
     def settle(self, seconds: float) -> None:
         """Let the program run on for ``seconds``."""
         deadline = time.perf_counter() + seconds
-        while not self._ended and time.perf_counter() < deadline:
+        while not self.ended and time.perf_counter() < deadline:
             self._pump(0.05)
 
     def press(self, keys: str) -> None:
@@ -137,7 +138,7 @@ class Terminal:
         except OSError:  # Linux reports the end of a pseudo-terminal so
             data = b""
         if not data:
-            self._ended = True
+            self.ended = True
             return
         self._chunks.append((time.perf_counter(), data))
         for query, answer in _ANSWERS.items():
