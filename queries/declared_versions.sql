@@ -2,7 +2,7 @@
 -- where names meet, ignoring case, the first decides.
 with declared as (
   select alias as environment, name as model, version, 'alias' as via, alias as label,
-         null::bigint as since, null::varchar as by, null::varchar as commit_hash, 1 as rank
+         null::bigint as since, null::varchar as "by", null::varchar as commit_hash, 1 as rank
   from model_alias
   union all
   select stage, name, version, 'stage', stage, last_updated_time, user_id, null, 2
@@ -18,7 +18,7 @@ with declared as (
   from gto_assignment
   where active
 )
-select environment, model, version, via, label, since, by, commit_hash
+select environment, model, version, via, label, since, "by", commit_hash
 from (select *, row_number() over (partition by model, lower(environment) order by rank, environment) as first_of from declared)
 where first_of = 1
 order by model, environment;

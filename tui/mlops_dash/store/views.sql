@@ -67,8 +67,8 @@ create view live as
 with declared as (
   select lower(alias) as environment, name as model, version, 'alias' as via from model_alias
   union all
-  select lower(v.stage), v.name, max_by(v.version, v.creation_time), 'stage' from model_version as v
-  where v.stage not in ('None', 'Archived') and not exists (
+  select lower(v.stage), v.name, max_by(v.version, v.last_updated_time), 'stage' from model_version as v
+  where lower(v.stage) not in ('none', 'archived', '') and not exists (
     select 1 from model_alias as a where a.name = v.name and lower(a.alias) = lower(v.stage))
   group by lower(v.stage), v.name
   union all
