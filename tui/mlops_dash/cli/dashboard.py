@@ -1,0 +1,75 @@
+"""The dashboard itself, and the demo that opens it on a sample project."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_dash.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from mlops_dash.cli.command import Options
+
+_INSTEAD = "mlops-dash live prints the same answer without a screen"
+_COLOURFUL = re.compile(r"xterm|screen|tmux|rxvt|linux|kitty|alacritty|foot|wezterm|iterm|konsole|vte|color")
+
+
+def dashboard(options: Options) -> int:
+    """Open the dashboard and return its exit code.
+
+    Raises:
+        UsageError: there is no terminal that it could be drawn on.
+    """
+    require_terminal()
+    from mlops_dash.ui.app import run
+
+    return run(options)
+
+
+def demo(options: Options, arguments: argparse.Namespace) -> int:
+    """Make the sample project, start its model servers and open the dashboard on it."""
+    from mlops_dash.cli.output import stderr, stdout
+    from mlops_dash.demo import start_story, unpack
+
+    if not arguments.no_open:
+        require_terminal()
+    folder = unpack(Path(arguments.dir) if arguments.dir else None)
+    start_story(folder)
+    if arguments.no_open:
+        stdout(str(folder))
+        stderr(f"mlops-dash --project {folder} opens it")
+        return 0
+    return dashboard(replace(options, project=str(folder), tracking_uri=None, config=None, repo=None))
+
+
+def require_terminal() -> None:
+    """Raise :class:`UsageError` unless the dashboard can be drawn: it needs a terminal with colours."""
+    for name, stream in (("input", sys.stdin), ("output", sys.stdout), ("error", sys.stderr)):
+        if stream is None or stream.closed or not stream.isatty():
+            raise UsageError(f"the dashboard needs a terminal, and standard {name} is none", _INSTEAD)
+    term = os.environ.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        raise UsageError(
+            f"the dashboard needs a terminal that can be drawn on, and TERM is “{term}”", _INSTEAD
+        )
+    if not _COLOURFUL.search(term) and _colours(term) == 0:
+        raise UsageError(f"the dashboard needs a terminal with colours, and {term} has none", _INSTEAD)
+
+
+def _colours(term: str) -> int | None:
+    """Return how many colours the terminal database knows for ``term``, ``None`` if it does not."""
+    try:
+        import curses
+
+        curses.setupterm(term, sys.stdout.fileno())
+    except (ImportError, OSError, ValueError):
+        return None
+    except curses.error:
+        return None
+    return max(0, curses.tigetnum("colors"))

@@ -1,0 +1,205 @@
+"""``doctor``: every part looked at in turn, each with evidence and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_dash import __version__
+from mlops_dash.cli.command import DONE, FAILED
+from mlops_dash.cli.opening import ProgressLine, opened
+from mlops_dash.cli.output import json_text, paint, stdout
+from mlops_dash.domain.environments import Health, Observation
+from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.text import visible
+from mlops_dash.errors import DashError
+from mlops_dash.paths import cache_dir, state_dir
+
+if TYPE_CHECKING:
+    import argparse
+
+    from mlops_dash.cli.command import Options
+    from mlops_dash.project import Project
+
+
+class State(StrEnum):
+    """How a check went. ``WARN``: works, but something is missing or could be better."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at, the evidence, and what to do about it."""
+
+    name: str
+    state: State
+    evidence: str
+    remedy: str | None = None
+
+
+_SHOWN = {State.OK: ("✓", "green"), State.WARN: ("!", "yellow"), State.FAIL: ("✗", "red")}
+
+
+def doctor(options: Options, arguments: argparse.Namespace) -> int:
+    """Look at everything that the dashboard needs; return 1 where something fails."""
+    checks: list[Check] = []
+    for check in _checks(options):
+        checks.append(check)
+        if not arguments.json:
+            stdout(_line(check))
+    failed = sum(check.state is State.FAIL for check in checks)
+    warned = sum(check.state is State.WARN for check in checks)
+    if arguments.json:
+        stdout(json_text({"ok": not failed, "checks": [asdict(check) for check in checks]}))
+    else:
+        stdout(f"\n{len(checks)} checks: {failed} failed, {warned} with a warning")
+    return FAILED if failed else DONE
+
+
+def _line(check: Check) -> str:
+    mark, colour = _SHOWN[check.state]
+    text = f"{paint(mark, colour)} {visible(check.name):<24} {visible(check.evidence, 500)}"
+    return f"{text}\n    {paint('→', 'dim')} {visible(check.remedy, 500)}" if check.remedy else text
+
+
+def _checks(options: Options) -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Check("mlops-dash", State.OK, f"{__version__}, Python {version}, {sys.platform}")
+    yield _terminal()
+    yield _git_program()
+    yield _folder("cache", cache_dir(), "what was read is not kept, so every start reads everything")
+    yield _folder("state", state_dir(), "model servers cannot be started")
+    yield from _project(options)
+
+
+def _terminal() -> Check:
+    from mlops_dash.cli.dashboard import require_terminal
+
+    encoding = (sys.stdout.encoding or "?") if sys.stdout else "?"
+    try:
+        require_terminal()
+    except DashError as error:
+        return Check("terminal", State.WARN, error.message, error.remedy)
+    size = shutil.get_terminal_size()
+    evidence = f"{os.environ.get('TERM')}, {size.columns}×{size.lines}, {encoding}"
+    if encoding.lower().replace("-", "") != "utf8":
+        return Check("terminal", State.WARN, evidence, "set a UTF-8 locale, for example LANG=C.UTF-8")
+    if size.columns < 80 or size.lines < 24:
+        return Check("terminal", State.WARN, evidence, "80×24 shows everything")
+    return Check("terminal", State.OK, evidence)
+
+
+def _git_program() -> Check:
+    remedy = "install git; without it commits, DVC files and GTO tags are not read"
+    try:
+        done = subprocess.run(["git", "--version"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check("git program", State.FAIL, f"cannot be run: {type(error).__name__}", remedy)
+    return Check("git program", State.OK, done.stdout.strip())
+
+
+def _folder(name: str, folder: Path, without: str) -> Check:
+    """Tell whether ``folder`` or, where there is none yet, the nearest one above it can be written to."""
+    nearest = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        remedy = f"make {nearest} writable, or set MLOPS_DASH_{name.upper()}_DIR to another folder"
+        return Check(f"{name} folder", State.WARN, f"{folder} cannot be written to: {without}", remedy)
+    free = shutil.disk_usage(nearest).free
+    evidence = f"{folder}, {free / 1e9:.1f} GB free"
+    if free < 200_000_000:
+        return Check(f"{name} folder", State.WARN, evidence, "free some space: a large store needs 100 MB")
+    return Check(f"{name} folder", State.OK, evidence)
+
+
+def _project(options: Options) -> Iterator[Check]:
+    try:
+        with opened(options) as project:
+            yield _configuration(project)
+            yield from _guarded("sources", lambda: _sources(project))
+            yield from _guarded("targets", lambda: _targets(project))
+    except DashError as error:
+        name = "configuration" if error.exit_code == 2 else "project"
+        yield Check(name, State.FAIL, error.message.replace("\n", ";"), error.remedy)
+
+
+def _configuration(project: Project) -> Check:
+    if project.config_path is None:
+        remedy = "mlops-dash config init writes one, so that targets can be asked"
+        return Check("configuration", State.OK, "no mlops-dash.toml: everything is found", remedy)
+    count = len(project.config.environments)
+    evidence = f"{project.config_path}, {count} environment{'' if count == 1 else 's'}"
+    return Check("configuration", State.OK, evidence)
+
+
+def _guarded(name: str, look: Callable[[], list[Check]]) -> list[Check]:
+    try:
+        return look()
+    except DashError as error:  # the other checks are still worth having
+        return [Check(name, State.FAIL, error.message, error.remedy)]
+
+
+def _sources(project: Project) -> list[Check]:
+    line = ProgressLine()
+    try:
+        project.refresh(thorough=True, progress=line)
+    finally:
+        line.clear()
+    return [_source(status) for status in project.statuses() if status.name != "targets"]
+
+
+def _source(status: SourceStatus) -> Check:
+    told = ", ".join(part for part in (status.kind, status.counts, status.detail) if part)
+    if status.status is Freshness.OK:
+        return Check(status.name, State.WARN if status.detail else State.OK, told, status.remedy)
+    if status.status is Freshness.ABSENT:
+        needed = status.name in ("tracking", "git")
+        evidence = status.detail or "none here"
+        return Check(status.name, State.WARN if needed else State.OK, evidence, status.remedy)
+    return Check(status.name, State.FAIL, told, status.remedy)
+
+
+def _targets(project: Project) -> list[Check]:
+    observed = {(item.environment, item.model): item for item in project.observe()}
+    checks = []
+    for entry in project.places():
+        place = entry.place
+        name = f"{place.environment} · {place.model}"
+        if (observation := observed.get((place.environment, place.model))) is not None:
+            checks.append(_target(name, observation))
+            continue
+        declared = f"declared {entry.declared.version}" if entry.declared else "nothing declared"
+        state = State.OK if entry.declared else State.WARN
+        remedy = None if entry.declared else f"set the alias {place.declared_alias} in the registry"
+        checks.append(Check(name, state, f"{declared}; no target that could be asked", remedy))
+    return checks or [Check("targets", State.WARN, "no environments", "set an alias on a registered model")]
+
+
+def _target(name: str, seen: Observation) -> Check:
+    took = f" in {seen.latency_ms:.0f} ms" if seen.latency_ms is not None else ""
+    says = (
+        f"serves {seen.version}"
+        if seen.version
+        else "serves an unknown version"
+        if seen.answered
+        else "no answer"
+    )
+    told = ", ".join(
+        part for part in (seen.target, seen.address, f"{seen.health.value}{took}", says, seen.detail) if part
+    )
+    if seen.answered and seen.health is Health.HEALTHY:
+        return Check(name, State.OK, told)
+    remedy = (
+        f"mlops-dash up {seen.environment} starts it" if seen.target == "process" else "look at the server"
+    )
+    down = not seen.answered or seen.health is Health.DOWN
+    return Check(name, State.FAIL if down else State.WARN, told, remedy)
