@@ -12,15 +12,16 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
+from mlops_dash.actions.serving import Wanted, check_location, child_environment
 from mlops_dash.config import ProcessTarget
 from mlops_dash.errors import DashError, OutcomeUnknownError, RefusedError
 from mlops_dash.targets.process import (
@@ -38,31 +39,6 @@ NICENESS = 10
 GRACE = 8.0  # seconds that a server gets to end by itself
 _ANY_PORT = 0
 
-# credentials of the infrastructure, which a served model has no use for
-_SECRET_PREFIXES = tuple("MLFLOW_TRACKING_ AWS_ AZURE_ GOOGLE_ ARM_ CI_JOB_ VAULT_ DATABRICKS_".split())
-_SECRET_NAMES = frozenset(
-    "GITHUB_TOKEN GH_TOKEN GITLAB_TOKEN DATABASE_URL PGPASSWORD KUBECONFIG SSH_AUTH_SOCK"
-    " NPM_TOKEN TWINE_PASSWORD UV_PUBLISH_TOKEN".split()
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a server is to serve.
-
-    Attributes:
-        location: local folder of the model, or a URI that the server downloads it from.
-        tracking_uri: http(s) address of the tracking server, needed for such a URI only.
-    """
-
-    environment: str
-    model: str
-    version: str
-    location: str
-    run_id: str | None = None
-    model_id: str | None = None
-    tracking_uri: str | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -70,40 +46,6 @@ class Started:
 
     record: ServerRecord
     fresh: bool
-
-
-def model_location(candidates: Sequence[str | None], root: Path) -> str:
-    """Return where a model is loaded from: the first candidate that is a model's folder on this machine,
-    else the first that is remote.
-
-    Args:
-        candidates: artifact locations as the tracking store holds them, best first; ``None`` is passed over.
-        root: folder that relative paths start from.
-
-    Raises:
-        RefusedError: none can be used; names what was tried.
-    """
-    places = [place for place in candidates if place]
-    for place in places:
-        folder = local_folder(place, root)
-        if folder is not None and (folder / "MLmodel").is_file():
-            return str(folder)
-    for place in places:
-        if urlsplit(place).scheme in {"http", "https", "s3", "gs", "abfss", "wasbs", "mlflow-artifacts"}:
-            return place
-    if not places:
-        raise RefusedError("The tracking store does not say where this model's artifacts are.")
-    raise RefusedError(f"The model's artifacts are gone: no model in {places[0]}.", "Choose another version.")
-
-
-def local_folder(place: str, root: Path) -> Path | None:
-    """Return a path or ``file:`` URI as a folder, ``None`` for an address elsewhere."""
-    parts = urlsplit(place)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path)) if parts.netloc in {"", "localhost"} else None
-    if len(parts.scheme) > 1:
-        return None
-    return root / Path(place).expanduser()
 
 
 def up(wanted: Wanted, settings: ProcessTarget, folder: Path, *, read_only: bool = False) -> Started:
@@ -116,7 +58,7 @@ def up(wanted: Wanted, settings: ProcessTarget, folder: Path, *, read_only: bool
         RefusedError: nothing was started: another version runs, the port is taken, the artifacts are gone.
     """
     _check_writable(read_only, f"start the server of {wanted.environment}")
-    _check_location(wanted)
+    check_location(wanted)
     with _locked(folder, wanted.environment, wanted.model):
         record = read_record(folder, wanted.environment, wanted.model)
         if record is not None and is_running(record):
@@ -182,19 +124,6 @@ def wait_ready(record: ServerRecord, timeout: float) -> None:
 def _check_writable(read_only: bool, what: str) -> None:
     if read_only:
         raise RefusedError(f"Cannot {what}: mlops-dash was started with --read-only.")
-
-
-def _check_location(wanted: Wanted) -> None:
-    remote = len(urlsplit(wanted.location).scheme) > 1
-    if not remote and not os.path.isfile(os.path.join(wanted.location, "MLmodel")):
-        raise RefusedError(
-            f"The artifacts of version {wanted.version} are gone: no model in {wanted.location}.",
-            "Choose another version.",
-        )
-    through_server = wanted.location.startswith(("mlflow-artifacts:", "models:", "runs:"))
-    if through_server and not (wanted.tracking_uri or "").startswith(("http://", "https://")):
-        # a client given a database would migrate it
-        raise RefusedError(f"{wanted.location} can be downloaded through a tracking server only.")
 
 
 @contextmanager
@@ -316,21 +245,6 @@ def _spawn(wanted: Wanted, host: str, listening: socket.socket, folder: Path) ->
 def _forget(process: subprocess.Popen[bytes]) -> None:
     """Let go of a process that is meant to outlive us; without this Python warns that it still runs."""
     process.returncode = 0
-
-
-def child_environment(own: Mapping[str, str], wanted: Wanted) -> dict[str, str]:
-    """Return the environment of a server: ours without the infrastructure's credentials, which only the
-    download of a remote model needs."""
-    remote = len(urlsplit(wanted.location).scheme) > 1
-    environment = {
-        name: value
-        for name, value in own.items()
-        if remote or not (name in _SECRET_NAMES or name.startswith(_SECRET_PREFIXES))
-    }
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    if remote and wanted.tracking_uri:
-        environment["MLFLOW_TRACKING_URI"] = wanted.tracking_uri
-    return environment | {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
 
 
 def _user() -> str | None:
