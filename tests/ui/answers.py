@@ -1,0 +1,250 @@
+"""Answers made by hand and a board that gives them: what the rendering tests draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import Any
+
+from mlops_dash.answers.shapes import (
+    Attention,
+    CodeFacts,
+    DataFacts,
+    EnvironmentRow,
+    LiveAnswer,
+    Rebuildable,
+    RunFacts,
+    TraceAnswer,
+    TraceEdge,
+    TraceNode,
+)
+from mlops_dash.config import Config
+from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health, Observation
+from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.progress import CancelToken, Progress, ProgressCallback
+from mlops_dash.errors import UsageError
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+def before(**parts: float) -> datetime:
+    return NOW - timedelta(**parts)
+
+
+def source(name: str = "tracking", counts: str = "43 runs", **changes: Any) -> SourceStatus:
+    made = SourceStatus(name, "mlflow-sqlite", Freshness.OK, before(seconds=2), before(seconds=2), counts)
+    return replace(made, **changes)
+
+
+SOURCES = (
+    source(),
+    source("git", "14 commits"),
+    source("data", "3 versions"),
+    source("targets", "3 of 3", as_of=before(seconds=9)),
+)
+
+
+def run(run_id: str = "5c8a7e2101f34b6c9d", name: str = "fit-17", **changes: Any) -> RunFacts:
+    made = RunFacts(
+        run_id=run_id,
+        name=name,
+        experiment="diabetes progression",
+        user="dev1",
+        started_at=before(days=20),
+        ended_at=before(days=20),
+        metrics={"rmse": 53.914, "mae": 43.21, "r2": 0.4821},
+        params={"model": "ridge", "alpha": "0.1", "features": "bmi,bp,s5", "seed": "7"},
+    )
+    return replace(made, **changes)
+
+
+CHECKS = (
+    ("commit", True, "a1b2c3d is in this repository"),
+    ("working tree", True, "it was clean"),
+    ("data", True, "every version can be had again"),
+    ("packages", False, "not pinned: commit a lock file"),
+)
+
+
+def row(environment: str = "production", live: str | None = "4", **changes: Any) -> EnvironmentRow:
+    made = EnvironmentRow(
+        environment=environment,
+        model="progression",
+        target="process",
+        protected=environment == "production",
+        declared=Declared(live or "4", "alias", environment),
+        observed=Observation(
+            environment,
+            "progression",
+            "process",
+            before(seconds=9),
+            answered=True,
+            health=Health.HEALTHY,
+            version=live,
+            run_id="5c8a7e2101f34b6c9d",
+            latency_ms=12.3,
+            address="http://127.0.0.1:5123",
+        ),
+        live=live,
+        basis=Basis.OBSERVED,
+        drift=False,
+        health=Health.HEALTHY,
+        since=before(days=3),
+        by="dev1",
+        run=run(),
+        code=CodeFacts(
+            "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678",
+            CodeStatus.OK,
+            "Scale features before the fit",
+            "Ann Lee",
+            before(days=20),
+            behind=4,
+            ahead=0,
+            main="main",
+            branches=("main",),
+        ),
+        data=(DataFacts("diabetes.csv", "8d1e92f17c", "data/diabetes.csv", "dvc", 1, "77aa01bc", before(days=2)),),
+        rebuildable=Rebuildable(False, ("packages not pinned",), CHECKS),
+        attention=(),
+        primary_metric="rmse",
+        better="min",
+    )
+    return replace(made, **changes)
+
+
+def board_rows() -> tuple[EnvironmentRow, ...]:
+    production = row(
+        attention=(
+            Attention("behind", "production runs code 4 commits behind main", None, "production", "progression"),
+            Attention("newer-data", "1 newer version of diabetes.csv than production was trained on", None,
+                      "production", "progression"),
+            Attention("better-version", "v6 in staging beats production's v4: rmse −2.1 %", "promote",
+                      "production", "progression"),
+        ),
+    )  # fmt: skip
+    newest = (DataFacts("diabetes.csv", "77aa01bc99", "data/diabetes.csv", "dvc", 0),)
+    staging = row(
+        "staging",
+        "6",
+        since=before(hours=2),
+        by="ci",
+        run=run("9e11aa7701", "fit-31", metrics={"rmse": 52.8012, "mae": 42.0, "r2": 0.4999}),
+        code=CodeFacts("9f3e210aa1b2c3d4e5f60718293a4b5c6d7e8f90", CodeStatus.OK, "Tune the forest", "Bo Chen",
+                       before(days=1), 0, 0, "main", ("main",)),
+        data=newest,
+        rebuildable=Rebuildable(True, (), tuple((name, True, why) for name, _, why in CHECKS[:3])),
+    )  # fmt: skip
+    canary = row(
+        "canary",
+        "5",
+        declared=Declared("6", "alias", "canary"),
+        drift=True,
+        since=before(hours=5),
+        by=None,
+        health=Health.DEGRADED,
+        code=CodeFacts("77c0ffee00b2c3d4e5f60718293a4b5c6d7e8f90", CodeStatus.DIRTY, "Try boosting", "Cy Diaz",
+                       before(days=6), 2, 1, "main", ("boosting",)),
+        data=newest,
+        run=run("0d0d0d0d01", "fit-28", metrics={"rmse": 53.1, "mae": 42.4, "r2": 0.49}),
+        attention=(
+            Attention("drift", "canary serves v5, alias canary says v6", None, "canary", "progression"),
+            Attention("unhealthy", "canary is degraded: 3 of 10 health requests took over 1 s", None, "canary",
+                      "progression"),
+            Attention("not-rebuildable", "canary's run can't be rebuilt: its tree was dirty", "rebuild", "canary",
+                      "progression"),
+        ),
+    )  # fmt: skip
+    return production, staging, canary
+
+
+def live(rows: Sequence[EnvironmentRow] | None = None, **changes: Any) -> LiveAnswer:
+    made = LiveAnswer(NOW, SOURCES, tuple(board_rows() if rows is None else rows), "diabetes")
+    return replace(made, **changes)
+
+
+def lineage(ref: str = "models:/progression/4") -> TraceAnswer:
+    nodes = (
+        TraceNode("env:production/progression", "environment", "production",
+                  {"model": "progression", "live": "4", "health": "healthy", "address": "http://127.0.0.1:5123"}),
+        TraceNode("env:canary/progression", "environment", "canary", {"model": "progression", "live": "5"}),
+        TraceNode("models:/progression/4", "version", "progression v4",
+                  {"name": "progression", "version": "4", "stage": "None", "created": before(days=19)}),
+        TraceNode("run:5c8a7e2101f34b6c9d", "run", "fit-17",
+                  {"run_id": "5c8a7e2101f34b6c9d", "experiment": "diabetes progression", "user": "dev1",
+                   "metrics": {"rmse": 53.914, "mae": 43.21}, "params": {"alpha": "0.1"}}),
+        TraceNode("commit:a1b2c3d4e5f60718293a4b5c6d7e8f9012345678", "commit", "a1b2c3d Scale features",
+                  {"commit": "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678", "subject": "Scale features",
+                   "author": "Ann Lee", "behind": 4}),
+        TraceNode("data:8d1e92f17c", "dataset", "diabetes.csv 8d1e92f1",
+                  {"name": "diabetes.csv", "digest": "8d1e92f17c", "source": "data/diabetes.csv"}),
+    )  # fmt: skip
+    edges = (
+        TraceEdge("env:production/progression", "models:/progression/4", "serves"),
+        TraceEdge("env:canary/progression", "models:/progression/4", "declares"),
+        TraceEdge("models:/progression/4", "run:5c8a7e2101f34b6c9d", "produced-by"),
+        TraceEdge("run:5c8a7e2101f34b6c9d", "commit:a1b2c3d4e5f60718293a4b5c6d7e8f9012345678", "trained-from"),
+        TraceEdge("run:5c8a7e2101f34b6c9d", "data:8d1e92f17c", "used"),
+    )
+    focus = {"production": "env:production/progression"}.get(ref, ref)
+    return TraceAnswer(NOW, ref, focus, nodes, edges, (("production", "progression"),))
+
+
+@dataclass(frozen=True)
+class Done:
+    changed: bool
+    statuses: tuple[SourceStatus, ...]
+
+
+class HandBoard:
+    """A board whose answers are set by the test. ``gate`` holds refreshes back until it is set."""
+
+    def __init__(self, answer: LiveAnswer | None = None, config: Config | None = None) -> None:
+        self.name = "diabetes"
+        self.config = config or Config()
+        self.answer = answer or live()
+        self.statuses = self.answer.sources
+        self.changed = False
+        self.steps: list[Progress] = []
+        self.gate = Event()
+        self.gate.set()
+        self.traced: list[str] = []
+        self.refreshed = self.observed = 0
+        self.closed = False
+
+    def live(self) -> LiveAnswer:
+        return self.answer
+
+    def trace(self, ref: str) -> TraceAnswer:
+        self.traced.append(ref)
+        answer = lineage(ref)
+        if all(node.id != answer.focus for node in answer.nodes):
+            raise UsageError(f"there is no {ref!r} here", "did you mean production?")
+        return answer
+
+    def refresh(
+        self,
+        *,
+        thorough: bool = False,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Done:
+        for step in self.steps:
+            if progress is not None:
+                progress(step)
+        while not self.gate.wait(0.05):
+            if cancel is not None:
+                cancel.check()
+        self.refreshed += 1
+        return Done(self.changed, self.statuses)
+
+    def observe(self) -> tuple[Observation, ...]:
+        self.observed += 1
+        return ()
+
+    def publish(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True

@@ -1,0 +1,69 @@
+"""What the interface needs of a project: the part of ``mlops_dash.project.Project`` that it calls."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mlops_dash.answers.shapes import LiveAnswer, TraceAnswer
+from mlops_dash.config import Config
+from mlops_dash.domain.environments import Observation
+from mlops_dash.domain.freshness import SourceStatus
+from mlops_dash.domain.progress import CancelToken, ProgressCallback
+
+
+class RefreshedLike(Protocol):
+    """What one refresh did: whether any fact changed, and how every source stands."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the store now answers differently."""
+        ...
+
+    @property
+    def statuses(self) -> tuple[SourceStatus, ...]:
+        """How every source stands."""
+        ...
+
+
+class Board(Protocol):
+    """A project, as the interface sees it. Every method blocks: it is called in a thread, never on the loop."""
+
+    @property
+    def name(self) -> str:
+        """Name of the project, for the title."""
+        ...
+
+    @property
+    def config(self) -> Config:
+        """Its configuration."""
+        ...
+
+    def live(self) -> LiveAnswer:
+        """Answer the Live board from what the store holds."""
+        ...
+
+    def trace(self, ref: str) -> TraceAnswer:
+        """Follow the lineage of a reference; raises ``UsageError`` where it is not known."""
+        ...
+
+    def refresh(
+        self,
+        *,
+        thorough: bool = False,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> RefreshedLike:
+        """Read what has changed in every source."""
+        ...
+
+    def observe(self) -> tuple[Observation, ...]:
+        """Ask every target what it serves."""
+        ...
+
+    def publish(self) -> None:
+        """Write the snapshot that the next start paints first."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

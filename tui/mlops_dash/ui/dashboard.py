@@ -1,0 +1,369 @@
+"""The app: holds the answers in force, asks the reader for new ones, and hands them to the visible screen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from mlops_dash.answers.shapes import LiveAnswer
+from mlops_dash.domain.freshness import SourceStatus
+from mlops_dash.domain.progress import Progress
+from mlops_dash.domain.text import visible
+from mlops_dash.errors import DashError
+from mlops_dash.ui import messages, terminal
+from mlops_dash.ui.app import Opening
+from mlops_dash.ui.board import Board
+from mlops_dash.ui.commands import BY_ID, COMMANDS, LIVE, TRACE, bindings, keys_of, on_screen
+from mlops_dash.ui.fence import ControlFence
+from mlops_dash.ui.reader import Reader
+from mlops_dash.ui.screens.base import BoardScreen
+from mlops_dash.ui.screens.live import LiveScreen
+from mlops_dash.ui.theme import DARK, LIGHT, THEMES, preferred
+
+_SAID = 300  # characters of a notification
+_WATCH = 0.5  # seconds between two looks whether the terminal is still there
+
+
+def _trace_screen() -> Screen[Any]:
+    from mlops_dash.ui.screens.trace import TraceScreen
+
+    return TraceScreen()
+
+
+class Dashboard(App[None]):
+    """mlops-dash on a terminal.
+
+    Args:
+        opening: the project being opened, with the board's answer from the last snapshot.
+    """
+
+    TITLE = "mlops-dash"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(moves=False)]
+    MODES: ClassVar[dict[str, Any]] = {LIVE: LiveScreen, TRACE: _trace_screen}
+    DEFAULT_MODE = LIVE
+
+    def __init__(self, opening: Opening) -> None:
+        super().__init__()
+        self._opening = opening
+        self._fence = ControlFence()
+        self.board: Board | None = None
+        self.reader: Reader | None = None
+        self.answer: LiveAnswer | None = None
+        self.sources: tuple[SourceStatus, ...] = ()
+        self.progress: dict[str, Progress] = {}
+        self.opening: str | None = None
+        self.fatal: DashError | None = None
+        self.problems: list[str] = []
+        self._modes_visited: list[str] = []
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = preferred(os.environ.get("COLORFGBG"))
+        if opening.done() and opening.exception() is None:
+            self._adopt(*opening.result())
+
+    # -- start and end ------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """The present, in UTC."""
+        return datetime.now(UTC)
+
+    @property
+    def project_name(self) -> str:
+        """Name of the project, empty until it is open."""
+        return self.board.name if self.board is not None else ""
+
+    @property
+    def configured_keys(self) -> dict[str, str]:
+        """Keys that the configuration rebinds, by command."""
+        return self.board.config.keys if self.board is not None else {}
+
+    def _adopt(self, board: Board, answer: LiveAnswer) -> None:
+        self.board = board
+        self._take(answer)
+        ui = board.config.ui
+        if ui.theme and ui.theme in self.available_themes:
+            self.theme = ui.theme
+        if keys := {name: key for name, key in board.config.keys.items() if name in BY_ID}:
+            self.set_keymap(keys)
+            for name in keys.keys() & {command.id for command in COMMANDS if not command.keys}:
+                self.bind(keys[name], f"do('{name}')", show=False)
+
+    def on_mount(self) -> None:
+        """Begin to read."""
+        terminal.on_end(asyncio.get_running_loop(), self._end)
+        self.set_interval(1.0, self._tick)
+        self.set_interval(_WATCH, self._watch_terminal)
+        if self.board is not None:
+            self._start_reading()
+        else:
+            self._opening.add_done_callback(self._opened)
+
+    def _opened(self, opening: Opening) -> None:
+        """Called in the opening thread."""
+        error = opening.exception()
+        if error is None:
+            self.post_message(messages.Opened(*opening.result()))
+        else:
+            self.post_message(messages.OpeningFailed(error if isinstance(error, Exception) else Exception(error)))
+
+    def on_opened(self, message: messages.Opened) -> None:
+        """Paint the snapshot's answer, then read."""
+        self._adopt(message.board, message.answer)
+        self._show_answer()
+        self._start_reading()
+
+    def on_opening_failed(self, message: messages.OpeningFailed) -> None:
+        """Nothing can be shown without a project: leave, and say why."""
+        error = message.error
+        if isinstance(error, DashError):
+            self.fatal = error
+        else:
+            self.fatal = DashError(f"the project could not be opened: {error}")
+            self._keep(error)
+        self.exit(return_code=self.fatal.exit_code)
+
+    def _start_reading(self) -> None:
+        assert self.board is not None
+        self.reader = Reader(self.board, self.post_message)
+        self.refresh_facts()
+        self.set_interval(self.board.config.ui.refresh, self.refresh_facts)
+
+    def _end(self, code: int) -> None:
+        self.exit(return_code=code)
+
+    def _watch_terminal(self) -> None:
+        if not self.is_headless and terminal.lost():
+            terminal.force_exit(129, 1.0)
+            self.exit(return_code=129)
+
+    def let_go(self) -> bool:
+        """Cancel what still reads; tell whether everything has ended."""
+        if self.reader is None:
+            return self._opening.done()
+        ended = self.reader.stop()
+        if ended and self.board is not None:
+            self.board.close()
+        return ended
+
+    def _fatal_error(self) -> None:
+        """As Textual's, without the values of local variables: they may be secrets."""
+        self._keep(self._exception)
+        self.bell()
+        self._close_messages_no_wait()
+
+    def _keep(self, error: BaseException | None) -> None:
+        if error is not None:
+            text = "".join(traceback.format_exception(error))
+            self.problems.append("\n".join(visible(line) for line in text.splitlines()))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, and the fence behind which no control character gets."""
+        return [*super().get_line_filters(), self._fence]
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    def refresh_facts(self, *, thorough: bool = False) -> None:
+        """Read all sources and ask all targets, each unless that is under way."""
+        if self.reader is not None:
+            self.reader.refresh(thorough=thorough)
+            self.reader.observe()
+
+    def on_reading(self, message: messages.Reading) -> None:
+        """Show how far."""
+        self.progress = message.progress
+        self._show_title()
+
+    def on_read(self, message: messages.Read) -> None:
+        """Ask the board again where something changed; else only the sources are fresher."""
+        self.progress = {}
+        by_name = {status.name: status for status in message.statuses}
+        self.sources = tuple(by_name.pop(status.name, status) for status in self.sources) + tuple(by_name.values())
+        if self.answer is not None:
+            self.answer = replace(self.answer, sources=self.sources)
+        if message.changed and self.reader is not None:
+            self.reader.ask_live()
+        elif self.answer is not None and not self.answer.environments:
+            self._show_answer()
+        self._show_title()
+
+    def on_observed(self) -> None:
+        """Targets have answered."""
+        if self.reader is not None:
+            self.reader.ask_live()
+
+    def on_live_answered(self, message: messages.LiveAnswered) -> None:
+        """Show the newest answer."""
+        if self.reader is not None and self.reader.is_current(message):
+            self._take(message.answer)
+            self._show_answer()
+
+    def on_trace_answered(self, message: messages.TraceAnswered) -> None:
+        """Hand a lineage to the Trace screen."""
+        if self.reader is not None and self.reader.is_current(message) and self.current_mode == TRACE:
+            screen = self.screen_stack[0]
+            screen.take(message.ref, message.answer)  # type: ignore[attr-defined]
+
+    def on_reader_failed(self, message: messages.ReaderFailed) -> None:
+        """Say what failed; facts stay as they are."""
+        if not isinstance(message.error, DashError):
+            self._keep(message.error)
+        self.say(f"{message.work} failed: {message.error}", severity="error")
+
+    def _take(self, answer: LiveAnswer) -> None:
+        self.answer = answer
+        self.sources = answer.sources
+
+    def _board_screen(self) -> BoardScreen | None:
+        return next((screen for screen in self.screen_stack if isinstance(screen, BoardScreen)), None)
+
+    def _show_answer(self) -> None:
+        screen = self._board_screen()
+        if isinstance(screen, LiveScreen):
+            screen.update_answer(self.answer)
+        if screen is not None:
+            screen.update_title()
+            screen.update_keys()
+
+    def _show_title(self) -> None:
+        if screen := self._board_screen():
+            screen.update_title()
+
+    def _tick(self) -> None:
+        if (screen := self._board_screen()) and screen.is_mounted:
+            screen.tick()
+
+    # -- commands -----------------------------------------------------------------------------------------
+
+    def action_do(self, command: str) -> None:
+        """A key was pressed."""
+        self.do(command)
+
+    def why_not(self, command: str) -> str | None:
+        """Why a command can't act now; ``None`` where it can."""
+        own = getattr(self, f"why_not_{command}", None)
+        if own is not None and (reason := own()):
+            return str(reason)
+        screen = self._board_screen()
+        return screen.why_not(command) if screen is not None else None
+
+    def do(self, command: str) -> None:
+        """Do a command, or say why it can't act now."""
+        if reason := self.why_not(command):
+            self.say(f"{BY_ID[command].title}: {reason}", severity="warning")
+            return
+        for screen in self.screen, self._board_screen():
+            if isinstance(screen, BoardScreen) and screen.do(command):
+                screen.update_keys()
+                return
+        act = getattr(self, f"do_{command}", None)
+        if act is not None:
+            act()
+
+    def do_live(self) -> None:
+        """Go to Live."""
+        self.go(LIVE)
+
+    def do_trace(self) -> None:
+        """Go to Trace: of what is selected, if nothing is followed there yet."""
+        screen = self._board_screen()
+        ref = screen.selected_ref() if isinstance(screen, LiveScreen) else None
+        if ref is not None:
+            self.follow(ref)
+        else:
+            self.go(TRACE)
+
+    def go(self, mode: str) -> None:
+        """Switch to a screen."""
+        if mode != self.current_mode:
+            self._modes_visited.append(self.current_mode)
+            self.switch_mode(mode)
+
+    def leave(self) -> None:
+        """Go back to the former screen."""
+        self.switch_mode(self._modes_visited.pop() if self._modes_visited else LIVE)
+
+    def follow(self, ref: str) -> None:
+        """Show the lineage of a reference on Trace."""
+        self.go(TRACE)
+        screen = self._board_screen()
+        if screen is not None and screen.kind == TRACE:
+            screen.follow(ref)  # type: ignore[attr-defined]
+
+    def do_help(self) -> None:
+        """Show the help."""
+        from mlops_dash.ui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def do_palette(self) -> None:
+        """Show the palette."""
+        self.action_command_palette()
+
+    def do_refresh(self) -> None:
+        """Read and ask now."""
+        self.refresh_facts(thorough=True)
+        self.say_quietly("reading every source and asking every target")
+
+    def do_theme(self) -> None:
+        """Dark to light and back."""
+        self.theme = LIGHT if self.current_theme.dark else DARK
+
+    def do_suspend(self) -> None:
+        """Leave the terminal to the shell."""
+        self.action_suspend_process()
+
+    def do_quit(self) -> None:
+        """Leave."""
+        self.exit(return_code=0)
+
+    def do_next(self) -> None:
+        """Go to the next panel."""
+        self.screen.focus_next()
+
+    def do_previous(self) -> None:
+        """Go to the previous panel."""
+        self.screen.focus_previous()
+
+    def browse(self, address: str) -> None:
+        """Open an http(s) address in the browser."""
+        self.open_url(address)
+        self.say(f"Opened {address}")
+
+    def say(self, message: str, *, severity: Any = "information") -> None:
+        """Tell the person something that passes."""
+        self.notify(visible(message, _SAID), severity=severity, markup=False, timeout=6)
+
+    def say_quietly(self, message: str) -> None:
+        """Tell something that a glance at the screen tells too: only where nothing else is said."""
+        if message:
+            self.notify(visible(message, _SAID), markup=False, timeout=2)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: the same table of commands, and the themes."""
+        kind = board.kind if (board := self._board_screen()) else LIVE
+        for command in on_screen(kind):
+            if command.id == "palette" or command.moves:
+                continue
+            reason = self.why_not(command.id)
+            keys = " ".join(keys_of(command, self.configured_keys))
+            about = f"can't act now: {reason}" if reason else command.description
+            title = f"{command.title.capitalize()}  {keys}".rstrip()
+            yield SystemCommand(title, visible(about), lambda name=command.id: self.do(name))
+        for name in (DARK, LIGHT):
+            yield SystemCommand(f"Theme {name}", "Change the colours.", lambda name=name: self._set_theme(name))
+
+    def _set_theme(self, name: str) -> None:
+        self.theme = name

@@ -1,0 +1,181 @@
+"""Threads that read, ask and observe, so that nothing ever blocks the event loop.
+
+Each kind of work has a lane: one daemon thread that takes its jobs in order. Daemon threads, because quitting
+must not wait for a slow store; what they learn is posted as messages, what they hold of the app is ``post``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Lock, Thread
+
+from textual.message import Message
+
+from mlops_dash.domain.progress import Cancelled, CancelToken, Progress
+from mlops_dash.ui.board import Board
+from mlops_dash.ui.messages import LiveAnswered, Observed, Read, ReaderFailed, Reading, TraceAnswered
+
+_PROGRESS_EVERY = 0.1  # seconds between two progress messages
+_PARTIAL_EVERY = 1.0  # seconds between two answers from what a long reading has brought so far
+_PUBLISH_EVERY = 60.0  # seconds between two snapshots of a dashboard that stays open
+
+
+class Lane:
+    """One daemon thread that does one kind of work, a job at a time."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._lock = Lock()
+        self._waiting = 0
+        self._thread: Thread | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way or waiting."""
+        return self._waiting == 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread is still at work after :meth:`stop`."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Do ``job`` after those that wait; it must not raise."""
+        with self._lock:
+            self._waiting += 1
+            if self._thread is None:
+                self._thread = Thread(target=self._work, name=f"mlops-dash {self.name}", daemon=True)
+                self._thread.start()
+        self._jobs.put(job)
+
+    def stop(self, timeout: float) -> None:
+        """Take no more jobs and wait at most ``timeout`` seconds for the one under way."""
+        self._jobs.put(None)
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            finally:
+                with self._lock:
+                    self._waiting -= 1
+
+
+class Reader:
+    """Asks a board in threads and posts what it answers.
+
+    Args:
+        board: the open project.
+        post: posts a message to the app, from any thread.
+    """
+
+    def __init__(self, board: Board, post: Callable[[Message], object]) -> None:
+        self.board = board
+        self._post = post
+        self._cancel = CancelToken()
+        self._asking, self._reading, self._observing = Lane("ask"), Lane("read"), Lane("observe")
+        self._live_request = 0
+        self._trace_request = 0
+        self._published = 0.0
+        self._progress: dict[str, Progress] = {}
+        self._told = self._partial = 0.0
+
+    # -- questions ----------------------------------------------------------------------------------------
+
+    def ask_live(self) -> int:
+        """Ask for the board; return the request's id. A newer request makes older ones void."""
+        self._live_request += 1
+        request = self._live_request
+
+        def job() -> None:
+            if request == self._live_request:
+                self._guard("the board", lambda: self._post(LiveAnswered(request, self.board.live())))
+
+        self._asking.submit(job)
+        return request
+
+    def ask_trace(self, ref: str) -> int:
+        """Ask for a lineage; return the request's id."""
+        self._trace_request += 1
+        request = self._trace_request
+
+        def job() -> None:
+            if request != self._trace_request:
+                return
+            try:
+                self._post(TraceAnswered(request, ref, self.board.trace(ref)))
+            except Exception as error:  # noqa: BLE001 - shown as the answer
+                self._post(TraceAnswered(request, ref, error))
+
+        self._asking.submit(job)
+        return request
+
+    def is_current(self, message: LiveAnswered | TraceAnswered) -> bool:
+        """Whether an answer is to the newest request of its kind."""
+        newest = self._live_request if isinstance(message, LiveAnswered) else self._trace_request
+        return message.request == newest
+
+    # -- reading and observing ----------------------------------------------------------------------------
+
+    def refresh(self, *, thorough: bool = False) -> bool:
+        """Read all sources unless that is under way; tell whether it was begun."""
+        if not self._reading.idle:
+            return False
+        self._reading.submit(lambda: self._guard("reading", lambda: self._read(thorough)))
+        return True
+
+    def observe(self) -> bool:
+        """Ask all targets unless that is under way; tell whether it was begun."""
+        if not self._observing.idle:
+            return False
+        self._observing.submit(lambda: self._guard("asking the targets", self._observe))
+        return True
+
+    def _read(self, thorough: bool) -> None:
+        self._progress = {}
+        done = self.board.refresh(thorough=thorough, progress=self._on_progress, cancel=self._cancel)
+        self._progress = {}
+        self._post(Read(done.changed, tuple(done.statuses)))
+        now = time.monotonic()
+        if done.changed and (not self._published or now - self._published > _PUBLISH_EVERY):
+            self._published = now
+            self.board.publish()
+
+    def _observe(self) -> None:
+        self.board.observe()
+        self._post(Observed())
+
+    def _on_progress(self, progress: Progress) -> None:
+        now = time.monotonic()
+        self._progress = {**self._progress, progress.source: progress}
+        if now - self._told < _PROGRESS_EVERY:
+            return
+        self._told = now
+        self._post(Reading(dict(self._progress)))
+        if now - self._partial > _PARTIAL_EVERY and self._asking.idle:
+            self._partial = now
+            self.ask_live()
+
+    def _guard(self, work: str, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Cancelled:
+            return
+        except Exception as error:  # noqa: BLE001 - told to the person; a reader never ends the app
+            if not self._cancel.cancelled:
+                self._post(ReaderFailed(work, error))
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    def stop(self, timeout: float = 0.2) -> bool:
+        """Cancel everything; tell whether all threads have ended within ``timeout`` seconds each."""
+        self._cancel.cancel()
+        lanes = (self._asking, self._reading, self._observing)
+        for lane in lanes:
+            lane.stop(timeout)
+        return not any(lane.alive for lane in lanes)

@@ -1,0 +1,188 @@
+"""What all screens share: title bar, key bar, and commands that say why they can't act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from mlops_dash.ui.commands import BY_ID, Command, keys_of, on_screen
+from mlops_dash.ui.widgets.bars import KeyBar, KeyHint, TitleBar
+from mlops_dash.ui.widgets.facts import Facts
+from mlops_dash.ui.widgets.list_view import ListView
+from mlops_dash.ui.wording import clipboard, safe
+
+if TYPE_CHECKING:
+    from mlops_dash.ui.dashboard import Dashboard
+    from mlops_dash.ui.widgets.prompt import Prompt
+
+_SHORT = 60  # characters of what was copied that are said
+
+
+class BoardScreen(Screen[None]):
+    """A screen of the dashboard.
+
+    Subclasses compose their body in :meth:`body`, name what they can do in ``can`` (command id to the reason
+    why not, ``None`` where it can) and do it in ``do_<command>`` methods.
+    """
+
+    kind: ClassVar[str] = ""
+    BINDINGS: ClassVar[list[BindingType]] = []
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-tiny"), (14, "-low"), (32, "-high")]
+
+    _asked_from: ListView | None = None
+
+    @property
+    def dash(self) -> Dashboard:
+        """The app."""
+        return self.app  # type: ignore[return-value]
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between title bar and key bar."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        """Lay out."""
+        yield TitleBar(self.dash.now)
+        yield from self.body()
+        yield KeyBar(self.dash.do)
+
+    def on_mount(self) -> None:
+        """Fill from what the app holds already."""
+        self.update_title()
+        self.update_keys()
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what changed while another screen was shown."""
+        self.update_title(force=True)
+        self.update_keys()
+
+    def tick(self) -> None:
+        """A second has passed: ages grow."""
+        self.update_title()
+
+    def update_title(self, *, force: bool = False) -> None:
+        """Show project and sources as the app knows them."""
+        if bar := next(iter(self.query(TitleBar)), None):
+            bar.show(self.dash.project_name, self.dash.sources, self.dash.progress, force=force)
+
+    def update_keys(self) -> None:
+        """Show the keys, those that can't act now greyed."""
+        bar = next(iter(self.query(KeyBar)), None)
+        if bar is None:
+            return
+        shown = sorted((c for c in on_screen(self.kind) if c.bar), key=lambda command: command.bar)
+        bar.show([self._hint(command) for command in shown])
+
+    def _hint(self, command: Command) -> KeyHint:
+        keys = keys_of(command, self.dash.configured_keys)
+        return KeyHint(command.id, keys[0] if keys else "", command.title, self.why_not(command.id) is None)
+
+    # -- commands -----------------------------------------------------------------------------------------
+
+    def why_not(self, command: str) -> str | None:
+        """Why a command can't act now, in plain words; ``None`` where it can."""
+        there = BY_ID[command].screens
+        if there and self.kind not in there:
+            return f"it belongs to {' and '.join(name.capitalize() for name in there)}"
+        reason: Callable[[], str | None] | None = getattr(self, f"why_not_{command}", None)
+        return reason() if reason else None
+
+    def do(self, command: str) -> bool:
+        """Do a command if this screen knows it; tell whether it does."""
+        act: Callable[[], object] | None = getattr(self, f"do_{command}", None)
+        if act is None:
+            return False
+        act()
+        return True
+
+    def panel(self) -> ListView | None:
+        """The panel that has the focus."""
+        return self.focused if isinstance(self.focused, ListView) else None
+
+    def copied(self) -> tuple[str, str] | None:
+        """What ``copy`` would copy now: the text, and what it is."""
+        panel = self.panel()
+        if isinstance(panel, Facts) and panel.selected is not None and panel.selected.copy is not None:
+            return panel.selected.copy, panel.selected.label
+        return None
+
+    def why_not_copy(self) -> str | None:
+        """Nothing selected."""
+        return None if self.copied() else "no fact is selected: go to one with tab and the arrow keys"
+
+    def do_copy(self) -> None:
+        """Copy the selected fact, whole, and say what was copied."""
+        if (found := self.copied()) is None:
+            return
+        text = clipboard(found[0])
+        self.app.copy_to_clipboard(text)
+        part = " (its first 100,000 characters)" if len(found[0]) > len(text) else ""
+        self.dash.say(f"Copied {found[1]}{part}: {safe(text, _SHORT)}")
+
+    def do_full(self) -> None:
+        """Give the focused panel the whole screen, and back."""
+        panel = self.panel()
+        full = not self.has_class("-full") and panel is not None
+        self.set_class(full, "-full")
+        for view in self.query(ListView):
+            view.set_class(full and view is panel, "-shown")
+
+    def leave_full(self) -> bool:
+        """Show all panels again; tell whether only one was shown."""
+        if not self.has_class("-full"):
+            return False
+        self.do_full()
+        return True
+
+    # -- the prompt ---------------------------------------------------------------------------------------
+
+    def prompt(self, purpose: str, label: str, *, value: str = "", hint: str = "") -> None:
+        """Ask for a line of text in place of the key bar."""
+        from mlops_dash.ui.widgets.prompt import Prompt
+
+        for former in self.query(Prompt):
+            former.remove()
+        self._asked_from = self.panel()
+        self.query_one(KeyBar).display = False
+        self.mount(Prompt(purpose, label, value=value, hint=hint))
+
+    def on_prompt_changed(self, event: Prompt.Changed) -> None:
+        """Narrow as it is typed."""
+        if event.purpose == "filter":
+            self.filter_changed(event.text)
+
+    def on_prompt_done(self, event: Prompt.Done) -> None:
+        """Take what was typed; given up, a filter shows all again."""
+        from mlops_dash.ui.widgets.prompt import Prompt
+
+        for prompt in self.query(Prompt):
+            prompt.remove()
+        self.query_one(KeyBar).display = True
+        if self._asked_from is not None:
+            self._asked_from.focus()
+        if event.purpose == "filter" and event.text is None:
+            self.filter_changed("")
+        elif event.purpose == "ask" and event.text and event.text.strip():
+            self.dash.follow(event.text.strip())
+
+    def filter_changed(self, text: str) -> None:
+        """Narrow to what contains ``text``."""
+
+    def do_ask(self) -> None:
+        """Ask for a reference."""
+        hint = "production, models:/NAME/VERSION, run id, commit, data:DIGEST"
+        self.prompt("ask", "trace", hint=hint)
+
+    def on_descendant_focus(self) -> None:
+        """Other keys may act now."""
+        self.update_keys()
+
+    def on_list_view_selected(self) -> None:
+        """Other keys may act now."""
+        self.update_keys()

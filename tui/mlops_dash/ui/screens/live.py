@@ -1,0 +1,221 @@
+"""Live: what is live in every environment, what deserves attention, and all about the selected one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.containers import Container
+from textual.widget import Widget
+
+from mlops_dash.answers.shapes import EnvironmentRow, LiveAnswer
+from mlops_dash.domain.freshness import Freshness
+from mlops_dash.ui.commands import LIVE
+from mlops_dash.ui.screens.base import BoardScreen
+from mlops_dash.ui.screens.live_empty import empty_facts, opening_facts
+from mlops_dash.ui.screens.live_facts import environment_facts
+from mlops_dash.ui.screens.live_rows import (
+    COLUMNS,
+    GIVES,
+    METRIC,
+    pressing,
+    row_cells,
+    row_key,
+    row_text,
+    trouble_line,
+    troubled,
+)
+from mlops_dash.ui.widgets.facts import Fact, Facts
+from mlops_dash.ui.widgets.list_view import ListView
+from mlops_dash.ui.widgets.table import Cell, Table
+from mlops_dash.ui.wording import ATTENTION, plural, safe, version
+
+
+class LiveScreen(BoardScreen):
+    """The board."""
+
+    kind = LIVE
+    CSS_PATH: ClassVar[str] = "live.tcss"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name_metric = True
+        self.environments: Table[EnvironmentRow] = Table(
+            COLUMNS, GIVES, key_of=row_key, cells_of=self._cells, text_of=row_text, id="environments"
+        )
+        self.attention = Facts(title="Attention", label_width=0, id="attention")
+        self.details = Facts(title="Details", id="details")
+        self.message = Facts(label_width=11, id="message")
+
+    def body(self) -> Iterable[Widget]:
+        """Table, attention and details; or the message of an empty or opening board."""
+        yield self.environments
+        yield Container(self.attention, self.details, id="below")
+        yield self.message
+
+    def on_mount(self) -> None:
+        """Fill from what the app holds already."""
+        self.update_answer(self.dash.answer)
+        super().on_mount()
+        self.environments.focus()
+
+    def on_screen_resume(self) -> None:
+        """Catch up."""
+        self.update_answer(self.dash.answer)
+        super().on_screen_resume()
+
+    # -- what is shown ------------------------------------------------------------------------------------
+
+    def update_answer(self, answer: LiveAnswer | None) -> None:
+        """Show an answer; selection and scroll are kept."""
+        rows: Sequence[EnvironmentRow] = answer.environments if answer else ()
+        self._show_message(answer)
+        if answer is None:
+            return
+        metrics = {row.primary_metric for row in rows if row.primary_metric}
+        self._name_metric = len(metrics) > 1
+        title = safe(next(iter(metrics)), 12) if len(metrics) == 1 else "METRIC"
+        self.environments.columns[METRIC] = replace(COLUMNS[METRIC], title=title)
+        self.environments.show(rows)
+        self._show_attention(answer)
+        self._show_details()
+
+    def tick(self) -> None:
+        """Ages grow."""
+        super().tick()
+        if self.dash.answer is not None and self.dash.answer.environments:
+            self.environments.redraw()
+            self._show_attention(self.dash.answer)
+            self._show_details()
+        else:
+            self._show_message(self.dash.answer)
+
+    def _show_message(self, answer: LiveAnswer | None) -> None:
+        empty = answer is None or not answer.environments
+        for widget in (self.environments, *self.query("#below")):
+            widget.set_class(empty, "-gone")
+        self.message.set_class(not empty, "-gone")
+        if answer is None:
+            self.message.show(opening_facts(self.dash.opening), title="")
+        elif empty:
+            reading = any(source.status is Freshness.READING for source in answer.sources)
+            reading = reading or bool(self.dash.progress)
+            title = "Reading for the first time" if reading else "No environments yet"
+            self.message.show(empty_facts(answer, self.dash.now(), reading=reading), title=title)
+
+    def _show_attention(self, answer: LiveAnswer) -> None:
+        now = self.dash.now()
+        facts = [
+            Fact("", trouble_line(source, now), f"{source.name}: {source.detail or source.status.value}")
+            for source in troubled(self.dash.sources)
+        ]
+        for item in pressing(answer):
+            glyph, role = ATTENTION.get(item.code, ("!", "warn"))
+            line = ((f"{glyph} ", role), (safe(item.message, 600), "text"))
+            facts.append(Fact("", line, item.message, f"env:{item.environment}/{item.model}"))
+        if not facts:
+            facts.append(Fact("", (("✓ ", "good"), ("nothing to act on", "dim"))))
+            self.attention.show(facts, note="")
+        else:
+            self.attention.show(facts, note=str(len(facts)))
+
+    def _show_details(self) -> None:
+        row = self.environments.selected
+        if row is None:
+            text = f"nothing matches “{safe(self.environments.needle, 60)}” · esc shows all again"
+            self.details.show([Fact("", ((text, "dim"),))], title="Details", note="")
+            return
+        title = f"{safe(row.environment, 40)} · {safe(row.model, 40)} {version(row.live)}"
+        self.details.show(list(environment_facts(row, self.dash.now())), title=title, note="")
+
+    def _cells(self, row: EnvironmentRow) -> Sequence[Cell]:
+        return row_cells(row, self.dash.now(), name_metric=self._name_metric)
+
+    # -- what happens -------------------------------------------------------------------------------------
+
+    def on_list_view_selected(self, event: ListView.Selected) -> None:  # type: ignore[override]
+        """Show the details of the environment under the cursor."""
+        if event.view is self.environments and self.dash.answer is not None:
+            self._show_details()
+        self.update_keys()
+
+    def on_list_view_opened(self, event: ListView.Opened) -> None:
+        """A double click is enter."""
+        self.dash.do("open")
+
+    def selected_ref(self) -> str | None:
+        """The reference of what is selected: a fact's, else the environment's."""
+        panel = self.panel()
+        if panel in (self.details, self.attention):
+            assert isinstance(panel, Facts)
+            return panel.selected.ref if panel.selected else None
+        return self.environments.selected_key
+
+    def why_not_open(self) -> str | None:
+        """Nothing that has a lineage is selected."""
+        return None if self.selected_ref() else "nothing with a lineage is selected"
+
+    def do_open(self) -> None:
+        """Go to the lineage of what is selected; from the attention list, to its environment."""
+        ref = self.selected_ref()
+        if ref is None:
+            return
+        if self.panel() is self.attention:
+            self.leave_full()
+            self.environments.select(ref)
+            self.environments.focus()
+            return
+        self.dash.follow(ref)
+
+    def copied(self) -> tuple[str, str] | None:
+        """The selected fact; on the table the model version's reference."""
+        row = self.environments.selected
+        if self.panel() in (self.details, self.attention):
+            return super().copied()
+        if row is None:
+            return None
+        if row.live is None:
+            return row.environment, "environment"
+        return f"models:/{row.model}/{row.live}", "reference"
+
+    def why_not_filter(self) -> str | None:
+        """Nothing to narrow."""
+        return None if self.environments.items else "there is nothing to narrow"
+
+    def do_filter(self) -> None:
+        """Narrow the table."""
+        self.leave_full()
+        self.environments.focus()
+        self.prompt("filter", "/", value=self.environments.needle, hint="environment, model, commit, digest…")
+
+    def filter_changed(self, text: str) -> None:
+        """Narrow as it is typed."""
+        count = self.environments.narrow(text)
+        self.dash.say_quietly("" if count else "nothing matches")
+
+    def _address(self) -> str | None:
+        row = self.environments.selected
+        address = row.observed.address if row is not None and row.observed is not None else None
+        return address if address and address.startswith(("http://", "https://")) else None
+
+    def why_not_browse(self) -> str | None:
+        """No address is known."""
+        return None if self._address() else "no serving address is known for this environment"
+
+    def do_browse(self) -> None:
+        """Open the serving address."""
+        if address := self._address():
+            self.dash.browse(address)
+
+    def do_back(self) -> None:
+        """Show all panels; show all rows; the cursor back to the table."""
+        if self.leave_full():
+            return
+        if self.environments.needle:
+            self.environments.narrow("")
+        self.environments.focus()
+
+    def summary(self) -> str:
+        """What is shown, in words, for tests and screen readers."""
+        return plural(self.environments.item_count(), "environment")

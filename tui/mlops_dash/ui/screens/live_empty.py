@@ -1,0 +1,66 @@
+"""Live without rows: what was found, what was not, and how to add it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from mlops_dash.answers.shapes import LiveAnswer
+from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.ui.widgets.facts import Fact
+from mlops_dash.ui.wording import FRESHNESS, age, safe
+
+_WHERE = {
+    "tracking": "no MLflow tracking store: set MLFLOW_TRACKING_URI, keep mlflow.db in the repository's root, "
+    "or set uri under [tracking]",
+    "git": "no Git repository around this folder",
+    "data": "no dataset was logged and no DVC file is committed",
+    "gto": "no GTO tags",
+    "targets": "no target is configured that could be asked",
+}
+_EXAMPLE = (
+    "[environments.production]",
+    'model  = "progression"',
+    'target = { kind = "http", url = "http://model.example:8080", preset = "mlserver" }',
+)
+
+
+def opening_facts(failed: str | None) -> Iterator[Fact]:
+    """Yield what is said until the project is open."""
+    yield Fact("", ((failed, "bad"),) if failed else (("Opening the project …", "dim"),))
+
+
+def empty_facts(answer: LiveAnswer, now: datetime, *, reading: bool) -> Iterator[Fact]:
+    """Yield what is said of a board without environments."""
+    for source in answer.sources:
+        yield Fact(safe(source.name, 10), tuple(_found(source, now)), source.detail or source.counts or source.name)
+    yield Fact("", ())
+    if reading:
+        yield Fact("", (("Environments appear as soon as the registry is read.", "dim"),))
+        return
+    hints = answer.hints or (
+        "An alias of a registered model (mlflow models, Aliases), a legacy stage, or a GTO stage is an "
+        "environment by itself.",
+        "Or name them in mlops-dash.toml: mlops-dash config init writes one from what it finds.",
+    )
+    for hint in hints:
+        yield Fact("", (("· ", "accent"), (safe(hint, 600), "text")), hint)
+    yield Fact("", ())
+    for line in _EXAMPLE:
+        yield Fact("", (("  " + line, "code"),), "\n".join(_EXAMPLE))
+
+
+def _found(source: SourceStatus, now: datetime) -> Iterator[tuple[str, str]]:
+    glyph, role = FRESHNESS[source.status]
+    yield f"{glyph} ", role
+    if source.status is Freshness.OK:
+        yield safe(source.counts or "read, nothing in it", 80), "text"
+        yield f" · {age(source.as_of, now)}", "dim"
+    elif source.status is Freshness.ABSENT:
+        yield safe(source.detail or _WHERE.get(source.name, "none"), 300), "dim"
+    elif source.status is Freshness.READING:
+        yield "reading …", "accent"
+    else:
+        yield safe(source.detail or source.status.value, 600), "text"
+    if source.remedy and source.status is not Freshness.READING:
+        yield f" — {safe(source.remedy, 400)}", "dim"

@@ -1,0 +1,168 @@
+"""The detail panel of Live: everything known of one environment, as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from mlops_dash.answers.shapes import DataFacts, EnvironmentRow
+from mlops_dash.domain.environments import Basis, CodeStatus
+from mlops_dash.ui.widgets.facts import Fact
+from mlops_dash.ui.wording import HEALTH, Line, ago, moment, number, plural, safe, short, version
+
+_CODE_WORDS = {
+    CodeStatus.DIRTY: "the working tree had changes that no commit holds",
+    CodeStatus.MISSING: "the commit is not in this repository",
+    CodeStatus.UNREACHABLE: "the commit is on no branch or tag",
+    CodeStatus.UNKNOWN: "could not be looked up",
+}
+_METRICS_SHOWN = 12
+_PARAMS_SHOWN = 12
+
+
+def environment_facts(row: EnvironmentRow, now: datetime) -> Iterator[Fact]:
+    """Yield the facts of an environment in the order of interest."""
+    yield _serving(row, now)
+    yield from _address(row)
+    yield from _run(row, now)
+    yield from _code(row, now)
+    for data in row.data:
+        yield _data(data, now)
+    if not row.data:
+        yield Fact("data", (("no dataset was recorded with this run", "unknown"),))
+    yield from _rebuild(row)
+
+
+def _ref(row: EnvironmentRow) -> str | None:
+    return f"models:/{row.model}/{row.live}" if row.live else None
+
+
+def _serving(row: EnvironmentRow, now: datetime) -> Fact:
+    line: list[tuple[str, str]] = [(version(row.live), "strong")]
+    seen = row.observed
+    if row.basis is Basis.OBSERVED and seen is not None:
+        line.append((f" observed {ago(seen.asked_at, now)}", "text"))
+    elif row.basis is Basis.DECLARED:
+        line.append((" declared; nothing answered which version it serves", "text"))
+    else:
+        line.append((" what is live could not be learned", "unknown"))
+    if row.declared is not None:
+        says = f"{safe(row.declared.via, 20)} {safe(row.declared.alias, 60)} says {version(row.declared.version)}"
+        line.append((f" ≠ {says}" if row.drift else f" · {says}", "bad" if row.drift else "dim"))
+    since = f" · since {moment(row.since)}" if row.since else ""
+    by = f" by {safe(row.by, 40)}" if row.by else ""
+    line.append((since + by, "dim"))
+    return Fact("live", tuple(line), _ref(row) or row.environment, _ref(row))
+
+
+def _address(row: EnvironmentRow) -> Iterator[Fact]:
+    seen = row.observed
+    glyph, role = HEALTH[row.health]
+    line: list[tuple[str, str]] = [(f"{glyph} {row.health.value}", role)]
+    if seen is not None and seen.latency_ms is not None:
+        line.append((f" {seen.latency_ms:.0f} ms", "dim"))
+    if seen is not None and seen.address:
+        line.append((f" · {safe(seen.address)}", "text"))
+    line.append((f" · {safe(row.target, 30)} target", "dim"))
+    if seen is not None and seen.detail:
+        line.append((f" · {safe(seen.detail, 800)}", "text" if row.health.value == "healthy" else role))
+    copy = seen.address or seen.detail if seen is not None else None
+    yield Fact("serving", tuple(line), copy or row.health.value)
+
+
+def _run(row: EnvironmentRow, now: datetime) -> Iterator[Fact]:
+    run = row.run
+    if run is None:
+        yield Fact("run", (("not known", "unknown"),))
+        return
+    when = run.ended_at or run.started_at
+    tail = "".join(
+        (
+            f" · {safe(run.experiment, 60)}",
+            f" · {ago(when, now)}" if when else "",
+            f" · {safe(run.user, 40)}" if run.user else "",
+        )
+    )
+    gone: Line = ((" deleted", "warn"),) if run.deleted else ()
+    line = ((safe(run.name, 80), "strong"), (f" {short(run.run_id, 8)}", "run"), *gone, (tail, "dim"))
+    yield Fact("run", line, run.run_id, f"run:{run.run_id}")
+    yield from _metrics(row)
+    if run.params:
+        shown = list(run.params.items())
+        spans: list[tuple[str, str]] = []
+        for key, value in shown[:_PARAMS_SHOWN]:
+            spans += [(f"{safe(key, 40)} ", "dim"), (f"{safe(value, 60)}   ", "text")]
+        if len(shown) > _PARAMS_SHOWN:
+            spans.append((f"+{len(shown) - _PARAMS_SHOWN} more", "dim"))
+        yield Fact("params", tuple(spans), "\n".join(f"{key}={value}" for key, value in shown))
+
+
+def _metrics(row: EnvironmentRow) -> Iterator[Fact]:
+    assert row.run is not None
+    first = row.primary_metric
+    keys = sorted(row.run.metrics, key=lambda key: (key != first, key))
+    if not keys:
+        return
+    spans: list[tuple[str, str]] = []
+    for key in keys[:_METRICS_SHOWN]:
+        role = "strong" if key == first else "text"
+        spans += [(f"{safe(key, 40)} ", "dim"), (f"{number(row.run.metrics[key])}   ", role)]
+    if len(keys) > _METRICS_SHOWN:
+        spans.append((f"+{len(keys) - _METRICS_SHOWN} more", "dim"))
+    yield Fact("metrics", tuple(spans), "\n".join(f"{key}={row.run.metrics[key]!r}" for key in keys))
+
+
+def _code(row: EnvironmentRow, now: datetime) -> Iterator[Fact]:
+    code = row.code
+    if code is None:
+        yield Fact("code", (("no commit was recorded with this run", "unknown"),))
+        return
+    line: list[tuple[str, str]] = [(short(code.commit), "code")]
+    if code.subject:
+        line.append((f" {safe(code.subject, 200)}", "text"))
+    who = [safe(code.author, 60)] if code.author else []
+    who += [ago(code.committed_at, now)] if code.committed_at else []
+    if who:
+        line.append((f" · {' · '.join(who)}", "dim"))
+    main = safe(code.main or "main", 40)
+    if code.behind:
+        line.append((f" · {plural(code.behind, 'commit')} behind {main}", "warn"))
+    elif code.behind == 0:
+        line.append((f" · at {main}", "dim"))
+    if code.ahead:
+        line.append((f" · {code.ahead} ahead", "dim"))
+    if code.status in _CODE_WORDS:
+        line.append((f" · {code.status.value}: {_CODE_WORDS[code.status]}", "warn"))
+    yield Fact("code", tuple(line), code.commit, f"commit:{code.commit}")
+
+
+def _data(data: DataFacts, now: datetime) -> Fact:
+    line: list[tuple[str, str]] = [(safe(data.name, 80), "text"), (f" {short(data.digest, 8)}", "data")]
+    line.append((f" · {safe(data.kind, 12)}", "dim"))
+    if data.context:
+        line.append((f" {safe(data.context, 30)}", "dim"))
+    if data.newer:
+        newest = f" ({short(data.newest_digest, 8)}, {ago(data.newest_at, now)})" if data.newest_digest else ""
+        line.append((f" · {data.newer} newer{newest}", "warn"))
+    else:
+        line.append((" · newest", "dim"))
+    if data.source:
+        line.append((f" · {safe(data.source, 120)}", "dim"))
+    return Fact("data", tuple(line), data.digest, f"data:{data.digest}")
+
+
+def _rebuild(row: EnvironmentRow) -> Iterator[Fact]:
+    able = row.rebuildable
+    held = sum(holds for _, holds, _ in able.checks)
+    count = f"{held} of {len(able.checks)} hold" if able.checks else ""
+    if able.ready:
+        head: Line = (("✓ can be rebuilt", "good"), (f" · {count}" if count else "", "dim"))
+    else:
+        missing = ", ".join(safe(item, 120) for item in able.missing) or "something is missing"
+        head = (("✗ ", "warn"), (f"{count} · " if count else "", "dim"), (missing, "warn"))
+    text = "\n".join(f"{'ok' if holds else 'missing'}: {name}: {why}" for name, holds, why in able.checks)
+    yield Fact("rebuild", head, text or ("ready" if able.ready else ", ".join(able.missing)))
+    for name, holds, why in able.checks:
+        glyph: tuple[str, str] = ("✓ ", "good") if holds else ("✗ ", "warn")
+        line = (glyph, (safe(name, 60), "text"), (f" {safe(why, 300)}" if why else "", "dim"))
+        yield Fact("rebuild", line, f"{name}: {why}")

@@ -1,0 +1,185 @@
+"""The rows of Live: one environment in cells, each in several lengths, the longest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from mlops_dash.answers.shapes import Attention, EnvironmentRow, LiveAnswer
+from mlops_dash.domain.environments import Basis, CodeStatus, Health
+from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.ui.widgets.table import DROP, NARROW_GAPS, Cell, Column, Give
+from mlops_dash.ui.wording import ATTENTION, FRESHNESS, HEALTH, NONE, age, number, safe, short, version
+
+COLUMNS = (
+    Column("ENVIRONMENT", least=8),
+    Column("MODEL", least=8),
+    Column("LIVE"),
+    Column("METRIC"),
+    Column("CODE"),
+    Column("DATA"),
+    Column("HEALTH"),
+    Column("SINCE", right=True),
+    Column("BY", least=6),
+)
+_ENV, _MODEL, _LIVE, _METRIC, _CODE, _DATA, _HEALTH, _SINCE, _BY = range(9)
+METRIC = _METRIC
+
+# how the row gives way, the least important first; model, live version, code, data and health always stay
+GIVES = (
+    Give(_HEALTH, 1),
+    Give(_DATA, 1),
+    Give(_CODE, 1),
+    Give(_BY, DROP),
+    Give(_ENV, None),
+    Give(_MODEL, None),
+    Give(_LIVE, 1),
+    Give(_SINCE, DROP),
+    Give(_DATA, 2),
+    Give(_METRIC, DROP),
+    NARROW_GAPS,
+    Give(_LIVE, 2),
+    Give(_CODE, 2),
+    Give(_HEALTH, 2),
+)
+
+_FLAGS: dict[CodeStatus, tuple[str, str, str]] = {
+    CodeStatus.DIRTY: ("±", "dirty", "warn"),
+    CodeStatus.MISSING: ("✗", "missing", "bad"),
+    CodeStatus.UNREACHABLE: ("⚑", "no branch", "warn"),
+    CodeStatus.UNKNOWN: ("?", "unknown", "unknown"),
+}
+
+
+def row_key(row: EnvironmentRow) -> str:
+    """Return the key of a row, which is also its reference for Trace."""
+    return f"env:{row.environment}/{row.model}"
+
+
+def row_text(row: EnvironmentRow) -> str:
+    """Return what the filter looks in."""
+    parts = [row.environment, row.model, f"v{row.live}", row.basis, row.health, row.by or "", row.target]
+    parts += [row.code.commit, row.code.status, row.code.subject or ""] if row.code else []
+    parts += [f"{data.name} {data.digest}" for data in row.data]
+    parts += ["drift"] if row.drift else []
+    return " ".join(parts)
+
+
+def row_cells(row: EnvironmentRow, now: datetime, *, name_metric: bool) -> list[Cell]:
+    """Return the cells of a row; with ``name_metric`` the metric's cell names its metric."""
+    lock = " ⚿" if row.protected else ""
+    return [
+        (((safe(row.environment, 60), "env"), (lock, "warn")),),
+        (((safe(row.model, 80), "model"),),),
+        _live(row),
+        _metric(row, name_metric),
+        _code(row),
+        _data(row),
+        _health(row),
+        (((age(row.since, now), "text"),),) if row.since else (NONE,),
+        (((safe(row.by, 30), "text"),),) if row.by else (NONE,),
+    ]
+
+
+def _live(row: EnvironmentRow) -> Cell:
+    shown = version(row.live)
+    if row.live is None:
+        return ((("? ", "unknown"), ("unknown", "unknown")), (("?", "unknown"),))
+    if row.drift and row.declared is not None:
+        other = version(row.declared.version)
+        return (
+            ((shown, "strong"), (f" ≠ {other} declared", "bad")),
+            ((shown, "strong"), (f" ≠ {other}", "bad")),
+            ((shown, "strong"), (" ≠", "bad")),
+        )
+    glyph, role = ("●", "good") if row.basis is Basis.OBSERVED else ("○", "dim")
+    return (
+        ((shown, "strong"), (f" {glyph}", role), (f" {row.basis.value}", "dim")),
+        ((shown, "strong"), (f" {glyph}", role)),
+    )
+
+
+def _metric(row: EnvironmentRow, named: bool) -> Cell:
+    key = row.primary_metric
+    if row.run is None or key is None or key not in row.run.metrics:
+        return (NONE,)
+    value = (number(row.run.metrics[key]), "text")
+    return (((f"{safe(key, 12)} ", "dim"), value),) if named else ((value,),)
+
+
+def _code(row: EnvironmentRow) -> Cell:
+    code = row.code
+    if code is None:
+        return ((("unknown", "unknown"),), (("unknown", "unknown"),), (("?", "unknown"),))
+    commit = (short(code.commit), "code")
+    if code.status is not CodeStatus.OK:
+        glyph, word, role = _FLAGS[code.status]
+        behind = f"↓{code.behind} " if code.behind else ""
+        return (
+            (commit, (f" {behind}", "text"), (f"{glyph} {word}", role)),
+            (commit, (f" {glyph} {word}", role)),
+            (commit, (f" {glyph}", role)),
+        )
+    if code.behind is None:
+        return ((commit,),)
+    main = safe(code.main or "main", 16)
+    if code.behind == 0:
+        return ((commit, (f" = {main}", "dim")), (commit, (" =", "dim")))
+    return ((commit, (f" ↓{code.behind}", "warn"), (f" {main}", "dim")), (commit, (f" ↓{code.behind}", "warn")))
+
+
+def _data(row: EnvironmentRow) -> Cell:
+    if not row.data:
+        return ((("unknown", "unknown"),), (("unknown", "unknown"),), (("?", "unknown"),))
+    first = max(row.data, key=lambda data: data.newer)
+    digest = (short(first.digest), "data")
+    newer = sum(data.newer for data in row.data)
+    more = f" +{len(row.data) - 1}" if len(row.data) > 1 else ""
+    news = (f" {newer} newer", "warn") if newer else (" newest", "dim")
+    brief = (f" ↑{newer}", "warn") if newer else (" =", "dim")
+    name = (f"{safe(first.name, 18)} ", "dim")
+    return ((name, digest, (more, "dim"), news), (digest, news), (digest, brief))
+
+
+def _health(row: EnvironmentRow) -> Cell:
+    glyph, role = HEALTH[row.health]
+    word: tuple[str, str] = (f" {row.health.value}", "text" if row.health is Health.HEALTHY else role)
+    latency = row.observed.latency_ms if row.observed else None
+    took = f" {latency:.0f} ms" if latency is not None else ""
+    return ((((glyph, role), word, (took, "dim"))), ((glyph, role), word), ((glyph, role),))
+
+
+# -- attention --------------------------------------------------------------------------------------------
+
+
+def pressing(answer: LiveAnswer) -> list[Attention]:
+    """Return what deserves attention in all environments, the most pressing first."""
+    order = {code: rank for rank, code in enumerate(ATTENTION)}
+    found = [item for row in answer.environments for item in row.attention]
+    return sorted(found, key=lambda item: order.get(item.code, len(order)))
+
+
+def troubled(sources: Iterable[SourceStatus]) -> list[SourceStatus]:
+    """Return the sources that failed, are stale or carry a warning."""
+    bad = (Freshness.FAILED, Freshness.STALE)
+    return [source for source in sources if source.status in bad or (source.detail and source.status is Freshness.OK)]
+
+
+def trouble_line(source: SourceStatus, now: datetime) -> tuple[tuple[str, str], ...]:
+    """Draw a troubled source in full: what, since when, why, and what to do."""
+    glyph, role = FRESHNESS[source.status]
+    if source.status is Freshness.OK:
+        glyph, role, state = "!", "warn", ""
+    elif source.status is Freshness.FAILED:
+        state = "could not be read"
+    else:
+        state = f"stale, read {age(source.as_of, now)} ago"
+    reason = safe(source.detail or "", 600)
+    remedy = f" — {safe(source.remedy, 600)}" if source.remedy else ""
+    return (
+        (f"{glyph} ", role),
+        (f"{safe(source.name, 30)} ", "strong"),
+        (f"{state}{': ' if reason and state else ''}", role),
+        (reason, "text"),
+        (remedy, "dim"),
+    )

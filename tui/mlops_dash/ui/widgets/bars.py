@@ -1,0 +1,164 @@
+"""The two lines that every screen has: the title with the sources' state, and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.style import Style
+from textual import events
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.progress import Progress
+from mlops_dash.ui.theme import palette_of
+from mlops_dash.ui.widgets.lines import cut, paint, width_of
+from mlops_dash.ui.wording import FRESHNESS, Line, age, safe
+
+
+class Bar(Widget):
+    """One painted line."""
+
+    DEFAULT_CSS = "Bar { height: 1; background: $surface; }"
+
+    def line(self, width: int) -> Line:
+        """Draw it."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        """Paint it."""
+        style = self.rich_style
+        base = Style(color=style.color, bgcolor=style.bgcolor)
+        width = self.size.width
+        return paint(self.line(width) if y == 0 else (), width, palette_of(self.app.theme_variables), base)
+
+
+class TitleBar(Bar):
+    """App, project and the source strip: what was read, how much, when, and what failed."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__()
+        self._now = now
+        self.project = ""
+        self.sources: tuple[SourceStatus, ...] = ()
+        self.progress: dict[str, Progress] = {}
+        self._drawn: Line = ()
+
+    def show(
+        self, project: str, sources: tuple[SourceStatus, ...], progress: dict[str, Progress], *, force: bool = False
+    ) -> None:
+        """Show other facts; repaints only where the line changes."""
+        self.project, self.sources, self.progress = project, sources, progress
+        line = self.line(self.size.width)
+        if force or line != self._drawn:
+            self._drawn = line
+            self.refresh()
+
+    def line(self, width: int) -> Line:
+        """The longest form that fits."""
+        project = safe(self.project, 40)
+        head: Line = ((" mlops-dash", "title"), (f" · {project}" if project else "", "strong"))
+        wanted = [status for status in self.sources if status.status is not Freshness.ABSENT]
+        wanted = wanted or list(self.sources)
+        for form in range(4):
+            strip = self._strip(wanted, form)
+            room = width - width_of(head) - width_of(strip) - 1
+            if room >= 2:
+                return (*head, (" " * room, "text"), *strip, (" ", "text"))
+        return cut((*head, ("  ", "text"), *strip), width)
+
+    def _strip(self, sources: Sequence[SourceStatus], form: int) -> Line:
+        now = self._now()
+        spans: list[tuple[str, str]] = []
+        for status in sources:
+            if spans:
+                spans.append(("   " if form == 0 else "  ", "text"))
+            spans.extend(self._source(status, form, now))
+        for name, progress in self.progress.items():
+            if all(status.name != name for status in sources):
+                spans.extend(((" " * (2 if spans else 0), "text"), *reading(name, progress, form)))
+        return tuple(spans)
+
+    def _source(self, status: SourceStatus, form: int, now: datetime) -> Line:
+        progress = self.progress.get(status.name)
+        if progress is not None and status.status in (Freshness.READING, Freshness.FAILED):
+            return reading(status.name, progress, form)
+        glyph, role = FRESHNESS[status.status]
+        name = safe(status.name, 20)
+        line: Line = ((f"{glyph} ", role), (name, "text"))
+        if status.status is Freshness.OK:
+            counts = f" {safe(status.counts, 40)}" if status.counts and form < 2 else ""
+            return (*line, (counts, "text"), (f" {age(status.as_of, now)}" if form in (0, 2) else "", "dim"))
+        if status.status is Freshness.READING:
+            return (*line, (" reading" if form < 3 else "", "accent"))
+        if status.status is Freshness.ABSENT:
+            return (*line, (" none" if form < 3 else "", "dim"))
+        what = "failed" if status.status is Freshness.FAILED else f"stale {age(status.as_of, now)}"
+        reason = f": {safe(status.detail, (60, 34, 18, 0)[form])}" if status.detail and form < 3 else ""
+        return (*line, (f" {what}{reason}", role))
+
+
+def reading(name: str, progress: Progress, form: int) -> Line:
+    """Draw how far a reading is: a bar where the end is known, else the count."""
+    line: Line = (("◌ ", "accent"), (safe(name, 20), "text"))
+    if form >= 3:
+        return line
+    if form < 2:
+        line = (*line, (f" {safe(progress.phase, 20)}", "dim"))
+    if progress.total:
+        share = min(1.0, max(0.0, progress.done / progress.total))
+        filled = round(share * 8)
+        if form == 0:
+            line = (*line, (" " + "━" * filled, "accent"), ("━" * (8 - filled), "faint"))
+        return (*line, (f" {share:.0%}", "accent"))
+    return (*line, (f" {progress.done:,}", "accent")) if progress.done else (*line, (" …", "accent"))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHint:
+    """A key in the key bar. ``able`` is false where the command can't act now."""
+
+    command: str
+    key: str
+    title: str
+    able: bool
+
+
+class KeyBar(Bar):
+    """The keys that matter here; each can be clicked."""
+
+    def __init__(self, do: Callable[[str], None]) -> None:
+        super().__init__()
+        self._do = do
+        self.hints: tuple[KeyHint, ...] = ()
+        self._places: list[tuple[int, int, str]] = []
+
+    def show(self, hints: Sequence[KeyHint]) -> None:
+        """Show other keys."""
+        if tuple(hints) != self.hints:
+            self.hints = tuple(hints)
+            self.refresh()
+
+    def line(self, width: int) -> Line:
+        """As many as fit, the last ones leaving first."""
+        spans: list[tuple[str, str]] = [(" ", "text")]
+        self._places = []
+        at = 1
+        for hint in self.hints:
+            cells = len(hint.key) + 1 + len(hint.title)
+            if at + cells + 1 > width:
+                continue
+            role = ("key", "text") if hint.able else ("faint", "faint")
+            spans.extend(((hint.key, role[0]), (f" {hint.title}", role[1]), ("  ", "text")))
+            self._places.append((at, at + cells, hint.command))
+            at += cells + 2
+        return tuple(spans)
+
+    def on_click(self, event: events.Click) -> None:
+        """Do what the clicked key does."""
+        for start, end, command in self._places:
+            if start <= event.x < end:
+                self._do(command)
+                return

@@ -1,0 +1,119 @@
+"""A panel of facts: labels, values that wrap, a cursor to copy one or to go on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlops_dash.ui.widgets.lines import fit, wrap
+from mlops_dash.ui.widgets.list_view import ListView
+from mlops_dash.ui.wording import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact.
+
+    Attributes:
+        label: what it is; equal labels in a row are shown once.
+        value: how it is drawn; wrapped where it is longer than the panel is wide.
+        copy: the whole of it, for the clipboard; ``None`` where it is only a heading or a hint.
+        ref: a reference whose lineage can be looked at.
+    """
+
+    label: str
+    value: Line
+    copy: str | None = None
+    ref: str | None = None
+
+
+class Facts(ListView):
+    """Facts under a titled rule.
+
+    Args:
+        label_width: cells of the label column; 0 for none.
+    """
+
+    def __init__(self, *, title: str = "", label_width: int = 9, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(title=title, id=id)
+        self._label_width = label_width
+        self.facts: tuple[Fact, ...] = ()
+        self._wrapped: list[tuple[int, Line]] = []
+        self._starts: list[int] = []
+        self._wrapped_for = -1
+
+    def show(self, facts: Sequence[Fact], *, title: str | None = None, note: str | None = None) -> None:
+        """Show other facts; nothing happens where they are the same."""
+        facts = tuple(facts)
+        title = self.title if title is None else title
+        note = self.note if note is None else note
+        if (facts, title, note) == (self.facts, self.title, self.note):
+            return
+        new_subject = title != self.title
+        self.facts, self.title, self.note = facts, title, note
+        self._wrapped_for = -1
+        if new_subject:
+            self.cursor = None
+            self.scroll_to(y=0, animate=False)
+        self._wrap(self.inner_width)
+        self.items_changed(None, tell=False)
+
+    @property
+    def selected(self) -> Fact | None:
+        """The fact under the cursor."""
+        return None if self.cursor is None or self.cursor >= len(self.facts) else self.facts[self.cursor]
+
+    def item_count(self) -> int:
+        """How many facts there are."""
+        return len(self.facts)
+
+    def key_at(self, item: int) -> str:
+        """The place of the fact."""
+        return str(item)
+
+    def selectable(self, item: int) -> bool:
+        """Headings and hints are stepped over."""
+        return self.facts[item].copy is not None
+
+    def line_count(self) -> int:
+        """How many lines all facts take."""
+        self._wrap(self.inner_width)
+        return len(self._wrapped)
+
+    def item_of(self, line: int) -> int:
+        """The fact that a line belongs to."""
+        return self._wrapped[line][0]
+
+    def lines_of(self, item: int) -> range:
+        """The lines of a fact."""
+        self._wrap(self.inner_width)
+        if item >= len(self._starts):
+            return range(0, 0)
+        end = self._starts[item + 1] if item + 1 < len(self._starts) else len(self._wrapped)
+        return range(self._starts[item], end)
+
+    def body_line(self, line: int, width: int) -> Line:
+        """A line."""
+        return self._wrapped[line][1]
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        """Auto height is that of the facts wrapped at the width to be."""
+        self._wrap(max(0, width - 1))  # less the scroll bar
+        return len(self._wrapped) + len(self.header_lines(width))
+
+    def _wrap(self, width: int) -> None:
+        if width == self._wrapped_for:
+            return
+        self._wrapped_for = width
+        self._wrapped, self._starts = [], []
+        labels = min(self._label_width, max(0, width // 3))
+        room = max(1, width - labels - 3)
+        former = ""
+        for item, fact in enumerate(self.facts):
+            self._starts.append(len(self._wrapped))
+            for index, value in enumerate(wrap(fact.value, room)):
+                label = fact.label if index == 0 and fact.label != former else ""
+                head = fit(((label, "dim"),), labels) if labels else ()
+                self._wrapped.append((item, (*head, *value) if value else head))
+            former = fact.label
+        self._strips.clear()
