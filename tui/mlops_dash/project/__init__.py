@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,18 +17,25 @@ from mlops_dash.config import Config
 from mlops_dash.config_file import find_config, load_config
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import CancelToken, ProgressCallback
-from mlops_dash.errors import UsageError
-from mlops_dash.paths import cache_dir, state_dir
+from mlops_dash.errors import SourceError, UsageError
+from mlops_dash.paths import cache_dir
 from mlops_dash.project.locate import Located, locate
 from mlops_dash.project.refresh import Refreshed, Refresher
+from mlops_dash.project.standing import standing
 from mlops_dash.store.database import Store
 
 if TYPE_CHECKING:
+    from mlops_dash.actions.servers import Started
     from mlops_dash.domain.environments import Observation
     from mlops_dash.sources.git import GitSource
-    from mlops_dash.targets.base import Observable, Place
+    from mlops_dash.targets.base import Observable
+    from mlops_dash.targets.process import ServerRecord
 
 __all__ = ["Project", "Refreshed", "open_project"]
+
+
+OBSERVE_WITHIN = 5.0
+"""Seconds that asking all targets may take."""
 
 
 class Project:
@@ -66,11 +71,6 @@ class Project:
         """The project's name for a person."""
         return self.located.name
 
-    @property
-    def state_folder(self) -> Path:
-        """Where the facts about this project's model servers are kept."""
-        return state_dir() / "servers" / self.located.identity
-
     @cached_property
     def refresher(self) -> Refresher:
         """What reads the sources; made at the first refresh, because the sources' libraries are large."""
@@ -85,8 +85,8 @@ class Project:
         )
 
     @cached_property
-    def git(self) -> GitSource | None:
-        """The repository as a source, ``None`` where there is none."""
+    def git(self) -> GitSource | SourceError | None:
+        """The repository as a source, why it cannot be read, or ``None`` where there is none."""
         from mlops_dash.project.sources import git_source
 
         return git_source(self.located, self.config)
@@ -94,27 +94,7 @@ class Project:
     def statuses(self) -> tuple[SourceStatus, ...]:
         """Return the freshness of every source, those not read yet included."""
         known = self.refresher.statuses if "refresher" in self.__dict__ else self.store.sources()
-        waiting = SourceStatus("tracking", "mlflow", Freshness.READING)
-        absent = SourceStatus(
-            "tracking", "mlflow", Freshness.ABSENT,
-            detail=f"no tracking store: MLFLOW_TRACKING_URI is not set and {self.located.looked_at} does not exist",
-            remedy="set MLFLOW_TRACKING_URI, or write uri = \"…\" under [tracking] in mlops-dash.toml",
-        )  # fmt: skip
-        listed = [known.get("tracking", waiting) if self.located.tracking else absent]
-        if self.located.repository is None:
-            listed.append(
-                SourceStatus(
-                    "git",
-                    "git",
-                    Freshness.ABSENT,
-                    detail=f"{self.located.folder} is in no Git repository",
-                    remedy="run it inside the project's repository, or name one with --repo",
-                )  # fmt: skip
-            )
-        else:
-            listed.append(known.get("git", SourceStatus("git", "git", Freshness.READING)))
-        listed += [known[name] for name in ("data", "gto", "targets") if name in known]
-        return tuple(listed)
+        return standing(self.located, known)
 
     def places(self) -> tuple[DeclaredPlace, ...]:
         """Return every (environment, model) with what is declared there."""
@@ -143,13 +123,13 @@ class Project:
 
     def observe(self) -> tuple[Observation, ...]:
         """Ask every target side by side what it serves, and keep the answers."""
-        from mlops_dash.targets.observe import observe_all
+        from mlops_dash.targets.observe import ask_all
 
         with self._observing:
             targets = self._observables()
             if not targets:
                 return ()
-            seen = asyncio.run(observe_all(targets, self.timeout))
+            seen = ask_all(targets, self.timeout or OBSERVE_WITHIN)
             self.store.save_observations(list(seen))
             now = datetime.now(UTC)
             answered = sum(1 for s in seen if s.answered)
@@ -161,14 +141,16 @@ class Project:
 
     def _observables(self) -> list[Observable]:
         from mlops_dash.targets.observe import make_target
+        from mlops_dash.targets.process import servers_folder
 
+        folder = servers_folder(self.located.identity)
         found: list[Observable] = []
         for entry in self.places():
             if entry.settings is None:
                 continue
             key = (entry.place.environment, entry.place.model)
             if key not in self._targets:
-                made = make_target(entry.place, entry.settings.target, self.state_folder)
+                made = make_target(entry.place, entry.settings.target, folder)
                 if made is None:
                     continue
                 self._targets[key] = made
@@ -193,11 +175,16 @@ class Project:
         """Read where commits stand and which data they track, unless the store has it."""
         from mlops_dash.project.sources import commit_batches
 
-        known = {row["hash"] for row in self.store.records("positions_known", commits=list(commits))}
-        missing = [c for c in commits if c not in known]
-        if missing and self.git is not None:
-            for batch in commit_batches(self.git, missing):
-                self.store.apply(batch)
+        wanted = list(commits)
+        known = {row["hash"] for row in self.store.records("positions_known", commits=wanted)}
+        missing = [c for c in wanted if c not in known]
+        git = self.git
+        if missing and git is not None and not isinstance(git, SourceError):
+            try:
+                for batch in commit_batches(git, missing):
+                    self.store.apply(batch)
+            except SourceError:
+                return  # the board says that the repository is not current; the rest is shown
 
     def sql(self, query: str, limit: int | None = None) -> TableAnswer:
         """Answer a question in DuckDB's SQL over everything read so far; it can change nothing.
@@ -207,6 +194,30 @@ class Project:
         """
         columns, rows = self.store.sql(query, limit)
         return TableAnswer(tuple(columns), tuple(tuple(row) for row in rows))
+
+    def up(self, environment: str, version: str | None = None) -> Started:
+        """Start the model server of an environment, for the declared version unless another is given.
+
+        Returns at once; the server loads its model in the background and outlives this process.
+
+        Raises:
+            UsageError: there is no such environment, or its target is no process.
+            RefusedError: nothing was started: read-only, no such version, another one runs, artifacts gone.
+        """
+        from mlops_dash.project.serving import start
+
+        return start(self, environment, version)
+
+    def down(self, environment: str) -> ServerRecord | None:
+        """Stop the model server of an environment and see it gone; ``None`` where none ran.
+
+        Raises:
+            UsageError: there is no such environment, or its target is no process.
+            RefusedError: read-only.
+        """
+        from mlops_dash.project.serving import stop
+
+        return stop(self, environment)
 
     def publish(self) -> None:
         """Leave what was read as the start of the next dashboard."""

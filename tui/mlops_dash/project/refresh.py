@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from mlops_dash.domain.freshness import Freshness, SourceStatus
-from mlops_dash.domain.progress import Cancelled, CancelToken, ProgressCallback
+from mlops_dash.domain.progress import CancelToken, ProgressCallback
 from mlops_dash.errors import SourceError, StoreError
 from mlops_dash.sources.base import Batch, Position, Reading, Source
 from mlops_dash.store.database import Store

@@ -1,0 +1,93 @@
+"""Which sources a project has. Imported late: their libraries are large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mlops_dash.config import Config
+from mlops_dash.errors import SourceError
+from mlops_dash.project.locate import Located, kind_of, sqlite_path
+from mlops_dash.sources.base import Apply, Batch, Position, Reading, Source
+from mlops_dash.sources.git import GitSource
+
+
+class Unreadable:
+    """A source that there is, but that cannot be read: it costs its own freshness only."""
+
+    def __init__(self, name: str, kind: str, error: SourceError) -> None:
+        self.name = name
+        self.kind = kind
+        self._error = error
+
+    def changed(self, position: str | None) -> bool:
+        """Never: there is nothing to read."""
+        return position is None
+
+    def read(self, reading: Reading) -> Iterator[Batch | Position]:
+        """Raise the error that makes it unreadable."""
+        raise self._error
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def git_source(located: Located, config: Config) -> GitSource | SourceError | None:
+    """Return the repository, why it cannot be read, or ``None`` where there is none."""
+    if located.repository is None:
+        return None
+    try:
+        return GitSource(located.repository, config.git.main)
+    except SourceError as error:
+        return error
+
+
+def first_sources(located: Located, git: GitSource | SourceError | None) -> list[Source]:
+    """Return the sources that stand on their own."""
+    found: list[Source] = []
+    if located.tracking is not None:
+        found.append(_tracking(located.tracking))
+    if isinstance(git, SourceError):
+        found.append(Unreadable("git", "git", git))
+    elif git is not None:
+        found.append(git)
+    return found
+
+
+def second_sources(git: GitSource | SourceError | None) -> list[Source]:
+    """Return the sources that look at what the first found: where its commits stand, the data at them."""
+    if not isinstance(git, GitSource):
+        return []
+    from mlops_dash.sources.dvc import DvcSource
+    from mlops_dash.sources.gto import GtoSource
+
+    return [GtoSource(git), git, DvcSource(git)]
+
+
+def _tracking(uri: str) -> Source:
+    path = sqlite_path(uri)
+    if path is None:
+        kind = kind_of(uri)
+        return Unreadable(
+            "tracking",
+            kind,
+            SourceError(
+                f"this version reads tracking stores in SQLite files only, and this is {kind}",
+                "name a sqlite:///… store under [tracking], or with --tracking-uri",
+            ),
+        )
+    from mlops_dash.sources.mlflow_sqlite import MlflowSqlite
+
+    return MlflowSqlite(path)
+
+
+def commit_batches(git: GitSource, commits: Sequence[str]) -> Iterator[Batch]:
+    """Yield where commits stand and which data they track, for a trace."""
+    from mlops_dash.sources import git_positions
+    from mlops_dash.sources.dvc import outputs_batch
+
+    rows = [git.position_of(commit) for commit in commits]
+    scope = tuple(commits)
+    yield Batch("commit_position", git_positions.table(rows), Apply.REPLACE_WHERE, ("commit_hash",), scope)
+    present = [row.commit for row in rows if row.in_repository]
+    if present:
+        yield outputs_batch(git, present)
