@@ -1,0 +1,3 @@
+-- Branches and tags as they were read last.
+select kind, name, commit_hash
+from git_ref

@@ -1,0 +1,94 @@
+"""The working tree's state and the remote's address, read without running what the repository configures."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from mlops_dash.domain.text import storable
+from mlops_dash.sources.git_place import GitPlace
+from mlops_dash.sources.git_runner import GitError, GitRunner
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a repository's configuration says that matters here.
+
+    Attributes:
+        off: settings that switch off every content filter and diff program configured anywhere.
+        remote: where the repository came from, without credentials; ``None`` if it has no remote.
+    """
+
+    off: tuple[tuple[str, str], ...]
+    remote: str | None
+
+
+def read_settings(runner: GitRunner) -> Settings:
+    """Read the configuration that is in force in the repository.
+
+    Raises:
+        GitError: it cannot be read.
+    """
+    listed = runner.run("config", "-z", "--get-regexp", r"^(filter|diff|remote)\..*\.", accept=(0, 1))
+    drivers: set[str] = set()
+    addresses: dict[str, str] = {}
+    for entry in listed.decode("utf-8", "surrogateescape").split("\0"):
+        key, _, value = entry.partition("\n")
+        section, _, name = key.rpartition(".")
+        if section.startswith("remote."):
+            if name == "url" and value:
+                addresses.setdefault(section.removeprefix("remote."), storable(value))
+        elif section:
+            drivers.add(section)
+    off: list[tuple[str, str]] = []
+    for driver in sorted(drivers):
+        if driver.startswith("filter."):
+            off += [(f"{driver}.{key}", "") for key in ("clean", "smudge", "process")]
+            off.append((f"{driver}.required", "false"))
+        else:
+            off += [(f"{driver}.command", ""), (f"{driver}.textconv", "")]
+    address = addresses.get("origin") or next(iter(addresses.values()), None)
+    return Settings(tuple(off), without_credentials(address) if address else None)
+
+
+def count_changes(
+    runner: GitRunner, place: GitPlace, settings: Settings, deadline: float = 20.0
+) -> tuple[int, int] | None:
+    """Return (changed, untracked) files of the working tree; ``None`` if there is none or it took too long.
+
+    Content filters do not run, so a file under one (Git LFS) may count as changed once it was touched.
+    Submodules are not looked into.
+    """
+    if place.bare:
+        return None
+    try:
+        output = runner.run(
+            "status", "--porcelain=v2", "-z", "--untracked-files=normal", "--ignore-submodules=all",
+            "--no-renames", "--no-ahead-behind",
+            deadline=deadline, settings=settings.off,
+        )  # fmt: skip
+    except GitError as error:
+        if error.damaged or "longer than" in error.message or "printed more" in error.message:
+            return None
+        raise
+    kinds = [record[:2] for record in output.split(b"\0")]
+    return sum(kind in (b"1 ", b"2 ", b"u ") for kind in kinds), kinds.count(b"? ")
+
+
+def without_credentials(address: str) -> str:
+    """Return an address without user, password, query and fragment; the user of an ssh address stays."""
+    if "://" not in address:
+        # host:path or user@host:path; a password has no place there, but may have been put there
+        return re.sub(r"^([^@/:]*):[^@/]*@", r"\1@", address)
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        port = parts.port
+    except ValueError:
+        return address.partition("://")[0] + "://…"
+    host = f"[{host}]" if ":" in host else host
+    place = f"{host}:{port}" if port else host
+    if parts.scheme in ("ssh", "git+ssh") and parts.username:
+        place = f"{parts.username}@{place}"
+    return urlunsplit((parts.scheme, place, parts.path, "", ""))
