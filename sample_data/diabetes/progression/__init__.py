@@ -1,0 +1,1 @@
+"""A model of how far diabetes progresses in a year."""
