@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mlops_dash.answers.shapes import TableAnswer
 from mlops_dash.cli import contract
 from mlops_dash.cli.command import DONE, FAILED
 from mlops_dash.cli.opening import opened, refreshed, tell_sources
-from mlops_dash.cli.output import csv_text, json_text, room_of_stdout, stderr, stdout
-from mlops_dash.cli.tables import table
+from mlops_dash.cli.output import csv_text, json_text, paint, room_of_stdout, stderr, stdout
+from mlops_dash.cli.tables import cell_text, table
 from mlops_dash.domain.text import visible
-from mlops_dash.errors import UsageError
+from mlops_dash.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     import argparse
 
-    from mlops_dash.answers.shapes import TableAnswer
     from mlops_dash.cli.command import Options
 
 LONGEST_QUERY = 1_000_000
-_TABLES = """
-select table_name as "table",
-  string_agg(column_name || ' ' || lower(data_type), ', ' order by column_index) as columns
-from duckdb_columns() where not internal and schema_name = 'main' and database_name = current_database()
-group by table_name order by table_name
-"""
+MOST_ROWS = 10_000  # of a table for a person; JSON and CSV hold all
 
 
 def live(options: Options, arguments: argparse.Namespace) -> int:
@@ -70,15 +65,20 @@ def trace(options: Options, arguments: argparse.Namespace) -> int:
 
 def sql(options: Options, arguments: argparse.Namespace) -> int:
     """Print the answer to a question in SQL, or the tables that can be asked."""
-    query = _TABLES if arguments.tables else arguments.query
-    if not query or (arguments.tables and arguments.query):
-        raise UsageError("sql takes either a QUERY or --tables", 'mlops-dash sql "select * from run limit 5"')
-    if query == "-":
-        query = _standard_input()
+    if bool(arguments.query) == arguments.tables:
+        raise UsageError("sql takes a QUERY or --tables", 'mlops-dash sql "select * from runs limit 5"')
+    query = _standard_input() if arguments.query == "-" else arguments.query
     with opened(options) as project:
-        status = refreshed(project)
-        tell_sources(status.statuses)
-        _print_table(project.sql(query), arguments)
+        tell_sources(refreshed(project).statuses)
+        if arguments.tables:
+            _print_tables(project.store.records("tables"), arguments)
+            return DONE
+        whole = arguments.json or arguments.csv
+        try:
+            answer = project.sql(query, None if whole else MOST_ROWS)
+        except StoreError as error:  # the question is at fault, not the cache
+            raise UsageError(error.message, error.remedy) from error
+        _print_rows(answer, arguments)
     return DONE
 
 
@@ -103,15 +103,26 @@ def sync(options: Options, arguments: argparse.Namespace) -> int:
     return DONE if fine else FAILED
 
 
-def _print_table(answer: TableAnswer, arguments: argparse.Namespace) -> None:
+def _print_rows(answer: TableAnswer, arguments: argparse.Namespace) -> None:
     if arguments.json:
         stdout(json_text(contract.table_object(answer)))
     elif arguments.csv:
         stdout(csv_text(answer.columns, answer.rows))
     else:
-        widest = 400 if arguments.tables else 60
-        stdout(table(answer.columns, answer.rows, room=room_of_stdout(), widest=widest))
-        stderr(f"{len(answer.rows):,} row{'s' if len(answer.rows) != 1 else ''}")
+        stdout(table(answer.columns, answer.rows, room=room_of_stdout()))
+        count = len(answer.rows)
+        more = "; --csv and --json print all" if count == MOST_ROWS else ""
+        stderr(f"{count:,} row{'' if count == 1 else 's'}{more}")
+
+
+def _print_tables(rows: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
+    if not rows or arguments.json or arguments.csv:
+        columns = list(rows[0]) if rows else []
+        _print_rows(TableAnswer(tuple(columns), tuple(tuple(row.values()) for row in rows)), arguments)
+        return
+    for row in rows:
+        name, *told = (cell_text(value) for value in row.values())
+        stdout("\n    ".join([paint(name, "bold"), *told]))
 
 
 def _standard_input() -> str:

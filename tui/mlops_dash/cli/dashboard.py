@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from mlops_dash.cli.command import Options
+    from mlops_dash.project import Project
 
 _INSTEAD = "mlops-dash live prints the same answer without a screen"
 _COLOURFUL = re.compile(r"xterm|screen|tmux|rxvt|linux|kitty|alacritty|foot|wezterm|iterm|konsole|vte|color")
@@ -29,7 +30,12 @@ def dashboard(options: Options) -> int:
     require_terminal()
     from mlops_dash.ui.app import run
 
-    return run(options)
+    def project() -> Project:
+        from mlops_dash.cli.opening import project_of
+
+        return project_of(options)
+
+    return run(project)
 
 
 def demo(options: Options, arguments: argparse.Namespace) -> int:
@@ -50,14 +56,11 @@ def demo(options: Options, arguments: argparse.Namespace) -> int:
 
 def require_terminal() -> None:
     """Raise :class:`UsageError` unless the dashboard can be drawn: it needs a terminal with colours."""
-    for name, stream in (("input", sys.stdin), ("output", sys.stdout), ("error", sys.stderr)):
-        if stream is None or stream.closed or not stream.isatty():
-            raise UsageError(f"the dashboard needs a terminal, and standard {name} is none", _INSTEAD)
+    from mlops_dash.ui.app import terminal_problem
+
+    if problem := terminal_problem():
+        raise UsageError(problem, _INSTEAD if "live" not in problem else None)
     term = os.environ.get("TERM", "")
-    if term in ("", "dumb", "unknown"):
-        raise UsageError(
-            f"the dashboard needs a terminal that can be drawn on, and TERM is “{term}”", _INSTEAD
-        )
     if not _COLOURFUL.search(term) and _colours(term) == 0:
         raise UsageError(f"the dashboard needs a terminal with colours, and {term} has none", _INSTEAD)
 

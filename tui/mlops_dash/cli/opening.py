@@ -53,12 +53,11 @@ class ProgressLine:
                 self._shown = False
 
 
-@contextlib.contextmanager
-def opened(options: Options) -> Iterator[Project]:
-    """Open the project that the global options name, and close it at the end."""
+def project_of(options: Options) -> Project:
+    """Open the project that the global options name."""
     from mlops_dash.project import open_project
 
-    project = open_project(
+    return open_project(
         options.project,
         config=options.config,
         tracking_uri=options.tracking_uri,
@@ -66,6 +65,12 @@ def opened(options: Options) -> Iterator[Project]:
         read_only=options.read_only,
         timeout=options.timeout,
     )
+
+
+@contextlib.contextmanager
+def opened(options: Options) -> Iterator[Project]:
+    """Open the project that the global options name, and close it at the end."""
+    project = project_of(options)
     try:
         if project.store.notice:
             stderr(f"mlops-dash: {visible(project.store.notice, 500)}")

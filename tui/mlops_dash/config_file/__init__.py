@@ -112,17 +112,22 @@ def _convert(data: dict[str, Any]) -> tuple[Config | None, list[tuple[Place, Pro
         told = visible(remedy) if remedy else None
         found.append((place, Problem(visible(message, 500), visible(dotted(place), 200), remedy=told)))
 
-    look_at_values(data, (), tell)
+    def tell_once(place: Place, message: str, remedy: str | None) -> None:
+        if place not in {other for other, _ in found}:
+            tell(place, message, remedy)
+
     try:
         config = msgspec.convert(data, Config)
     except ValueError as error:
         from mlops_dash.config_file.shape import look_at_types  # imports much that a good file never needs
 
         look_at_types(data, tell)
+        look_at_values(data, (), tell_once)
         if not found:
             tell((), str(error), None)
         return None, found
-    look_at_meaning(data, tell)
+    look_at_values(data, (), tell)
+    look_at_meaning(data, tell_once)
     return (None if found else config), found
 
 

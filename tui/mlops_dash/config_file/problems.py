@@ -65,6 +65,8 @@ def look_at_values(value: Any, place: Place, tell: Told) -> None:
     """Tell of secrets, of characters that cannot be seen and of numbers that are none, at any depth."""
     if isinstance(value, Mapping):
         for key, item in value.items():
+            if not key.strip():
+                tell((*place, key), "has an empty name", None)
             if visible(key) != key:
                 tell((*place, key), "has a control or invisible character in its name", None)
             look_at_values(item, (*place, key), tell)

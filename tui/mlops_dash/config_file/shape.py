@@ -32,8 +32,6 @@ def _look(value: Any, info: inspect.Type, place: Place, tell: Told) -> None:
             tell(place, f"is {_kind(value)}; expected a table", None)
             return
         for key, item in value.items():
-            if not key.strip():
-                tell((*place, key), "has an empty name", None)
             _look(item, info.value_type, (*place, key), tell)
     elif isinstance(info, inspect.ListType):
         if not isinstance(value, list):

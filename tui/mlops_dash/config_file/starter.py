@@ -111,13 +111,21 @@ def _environments(environments: Sequence[FoundEnvironment]) -> str:
             lines += ["protected = true             # acting asks for the name to be typed"]
         lines += ['# target = { kind = "process", port = 0 }   # a local server: mlops-dash up', ""]
     lines += [
-        "# [environments.production]",
+        '# [environments."another one"]',
         '# model = "my-model"',
         '# target = { kind = "http", url = "https://models.example.com", preset = "mlserver" }',
-        "# or, for any other server:",
-        '# target = { kind = "http", url = "https://models.example.com", identity = "/metadata",',
-        '#            version = "$.version", run = "header:X-Run-Id", health = "/health",',
-        '#            headers_env = { Authorization = "NAME_OF_A_VARIABLE" } }\n',
+        "",
+        "# A server without a preset: say where it tells the version.",
+        '# [environments."one more"]',
+        '# model = "my-model"',
+        '# [environments."one more".target]',
+        '# kind = "http"',
+        '# url = "https://models.example.com"',
+        '# identity = "/metadata"',
+        '# version = "$.version"',
+        '# run = "header:X-Run-Id"',
+        '# health = "/health"',
+        '# headers_env = { Authorization = "NAME_OF_A_VARIABLE" }\n',
     ]
     return "\n".join(lines)
 
