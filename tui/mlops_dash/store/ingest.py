@@ -107,9 +107,7 @@ def _upsert(connection: duckdb.DuckDBPyConnection, batch: Batch, selection: str)
     staging = f"staging_{batch.table}"
     connection.execute(text["stage"].format(staging=staging, selection=selection))
     condition = " and ".join(f's."{key}" is not distinct from {batch.table}."{key}"' for key in batch.keys)
-    connection.execute(
-        text["clear_matching"].format(table=batch.table, staging=staging, condition=condition)
-    )
+    connection.execute(text["clear_matching"].format(table=batch.table, staging=staging, condition=condition))
     return f"from {staging}"
 
 

@@ -21,8 +21,9 @@ create table tag (rowno bigint, run_id varchar, key varchar, value varchar);
 -- the latest value of each metric; value is null and is_nan true where MLflow stored NaN
 create table metric (run_id varchar, key varchar, value double, step bigint, logged_at bigint, is_nan boolean);
 create table dataset (rowno bigint, dataset_id varchar, experiment_id varchar, name varchar, digest varchar, source_type varchar, source varchar, profile varchar);
--- context is what the dataset was used for: training, eval…
-create table dataset_input (rowno bigint, input_id varchar, dataset_id varchar, run_id varchar, context varchar);
+create table dataset_input (rowno bigint, input_id varchar, dataset_id varchar, run_id varchar);
+-- key mlflow.data.context says what the dataset was used for: training, eval…
+create table input_tag (rowno bigint, input_id varchar, key varchar, value varchar);
 create table logged_model (rowno bigint, model_id varchar, experiment_id varchar, name varchar, artifact_location varchar, run_id varchar, status varchar, creation_time bigint);
 create table registered_model (name varchar, creation_time bigint, last_updated_time bigint, description varchar);
 create table model_version (

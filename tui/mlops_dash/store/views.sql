@@ -24,8 +24,9 @@ create view tags as select run_id, key, value from tag;
 comment on view tags is 'tags of runs; the commit is mlflow.source.git.commit';
 
 create view datasets as
-select i.run_id, d.name, d.digest, i.context, d.source_type, d.source, d.dataset_id
-from dataset as d left join dataset_input as i using (dataset_id);
+select i.run_id, d.name, d.digest, t.value as context, d.source_type, d.source, d.dataset_id
+from dataset as d left join dataset_input as i using (dataset_id)
+left join input_tag as t on t.input_id = i.input_id and t.key = 'mlflow.data.context';
 comment on view datasets is 'datasets and the runs that used them';
 
 create view models as

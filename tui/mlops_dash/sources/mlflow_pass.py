@@ -1,0 +1,271 @@
+"""One pass over a tracking store: everything, or what changed since a position.
+
+Every selection of rows with numbers ends at the largest number seen at the start, and digests are computed
+before the rows that they stand for are read: what is written meanwhile is found by the next pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from mlops_dash.domain.progress import Progress
+from mlops_dash.sources.base import Apply, Batch, Reading
+from mlops_dash.sources.mlflow_columns import (
+    DATASET_INPUT,
+    GROWING,
+    METRIC,
+    OF_A_RUN,
+    RUN,
+    SMALL,
+    Schema,
+    Shape,
+    digest_sql,
+    identity_sql,
+    quoted,
+    rows_sql,
+    whole_sql,
+)
+from mlops_dash.sources.mlflow_connection import Reader
+from mlops_dash.sources.mlflow_position import ROWS_PER_BLOCK, Mark, Tail, differing_ranges
+from mlops_dash.sources.mlflow_repair import recovered
+
+_ROWS_AT_ONCE = 122_880  # per lane: some 50 ms of read lock, and DuckDB's own size of a row group
+_RUNS_AT_ONCE = 400
+_MANY_RUNS = 5_000  # from here on reading the whole table is quicker than run by run
+_SCHEMA = (
+    "select m.name as t, p.name as c from sqlite_master as m, pragma_table_info(m.name) as p "
+    "where m.type = 'table' order by 1, 2"
+)
+_METRICS = ("metrics", ("run_uuid", "key", "timestamp", "step"))
+
+
+@dataclass(slots=True)
+class Blocks:
+    """Digests of one table's blocks, and how many rows they cover."""
+
+    digests: dict[str, str]
+    rows: int
+
+
+class Pass:
+    """Reads once. ``mark`` is where it ends, complete when the iterator is exhausted."""
+
+    def __init__(self, reader: Reader, reading: Reading, mark: Mark) -> None:
+        self.reader = reader
+        self.mark = mark
+        self.runs = 0
+        self._reading = reading
+        self._schema: Schema = {}
+        self._blocks: dict[str, Future[Blocks]] = {}
+
+    def look(self) -> None:
+        """Learn which tables and columns there are and where each table ends."""
+        found: dict[str, set[str]] = {}
+        for table, column in self.reader.ask(_SCHEMA):
+            found.setdefault(table, set()).add(column)
+        self._schema = {table: frozenset(columns) for table, columns in found.items()}
+        known = sorted(f"{shape.source}.{name}" for shape in (*GROWING, METRIC, *SMALL)
+                       for name in self._schema.get(shape.source, ()))  # fmt: skip
+        self.mark.schema = blake2b(",".join(known).encode(), digest_size=8).hexdigest()
+        self.mark.tails = self._tails({})
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The tables that the store has."""
+        return frozenset(self._schema)
+
+    def batches(self, before: Mark | None) -> Iterator[Batch]:
+        """Yield what changed since ``before``, or everything if nothing can go on from there."""
+        pool = ThreadPoolExecutor(2, thread_name_prefix="tracking-digest")
+        try:
+            for number, shape in enumerate(shape for shape in GROWING if shape.edited):
+                self._blocks[shape.source] = pool.submit(self._digest, shape, 2 + number % 2)
+            lost = None if before is None else self._lost_tails(before)
+            if before is None or lost is None:
+                yield from self._everything()
+            else:
+                yield from self._changes(before, lost)
+            self.runs = self._blocks[RUN.source].result().rows
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    # -- everything ---------------------------------------------------------------------------------
+
+    def _everything(self) -> Iterator[Batch]:
+        yield from self._small({})
+        for shape in (*GROWING, METRIC):
+            yield from self._whole(shape)
+
+    def _whole(self, shape: Shape) -> Iterator[Batch]:
+        """Yield a whole table: its first batch replaces what was there."""
+        if shape.edited:
+            self.mark.blocks[shape.source] = self._blocks[shape.source].result().digests
+        last = self.mark.tails.get(shape.source, (0, ""))[0]
+        if not last:
+            yield Batch(shape.table, None, Apply.REPLACE)
+        for number, batch in enumerate(self._range(shape, min(1, last), last)):
+            mode = Apply.APPEND if number else Apply.REPLACE
+            yield self._batch(shape, batch, mode)
+
+    def _range(self, shape: Shape, first: int, last: int) -> Iterator[tuple[str, ...]]:
+        """Yield conditions that cut a range of rows, two to be read side by side at a time."""
+        step = max(_ROWS_AT_ONCE, (last - first) // 2000)
+        for start in range(first, last + 1, 2 * step):
+            self._reading.progress(Progress("tracking", shape.phase, max(0, start - first), last - first + 1))
+            ends = [min(last, start + step - 1), min(last, start + 2 * step - 1)]
+            conditions = [f"rowid between {start} and {ends[0]}"]
+            if ends[1] > ends[0]:
+                conditions.append(f"rowid between {ends[0] + 1} and {ends[1]}")
+            yield tuple(conditions)
+
+    def _batch(
+        self,
+        shape: Shape,
+        conditions: tuple[str, ...],
+        mode: Apply,
+        keys: tuple[str, ...] = (),
+        scope: Iterable[str] = (),
+    ) -> Batch:
+        self._reading.cancel.check()
+        streams = tuple(
+            self.reader.stream(rows_sql(shape, self._schema, condition), lane)
+            for lane, condition in enumerate(conditions)
+        )
+
+        def recover(error: Exception) -> Iterable[Batch]:
+            for stream in streams:
+                stream.close()
+            return recovered(error, self.reader, shape, self._schema, conditions, template)
+
+        template = Batch(shape.table, streams, mode, keys, tuple(scope), shaped=True, recover=recover)
+        return template
+
+    # -- changes ------------------------------------------------------------------------------------
+
+    def _lost_tails(self, before: Mark) -> frozenset[str] | None:
+        """Return the tables whose last row is not what it was, or ``None`` if all must be read again."""
+        if before.file != self.mark.file or before.schema != self.mark.schema:
+            return None
+        rows = {table: tail[0] for table, tail in before.tails.items()}
+        still = self._tails(rows)
+        lost = frozenset(table for table, tail in before.tails.items() if still.get(table) != tail)
+        return None if lost & {RUN.source, METRIC.source, _METRICS[0]} else lost
+
+    def _changes(self, before: Mark, lost: frozenset[str]) -> Iterator[Batch]:
+        """Yield what is new first, then what was edited in place."""
+        yield from self._small(before.small)
+        for shape in GROWING:
+            if shape.source in lost:
+                yield from self._whole(shape)
+            else:
+                yield from self._new_rows(shape, before)
+        yield from self._late_metrics(before)
+        for shape in GROWING:
+            if shape.edited and shape.source not in lost:
+                now = self._blocks[shape.source].result().digests
+                self.mark.blocks[shape.source] = now
+                for first, last in differing_ranges(before.blocks.get(shape.source, {}), now):
+                    yield from self._edited(
+                        shape, first, min(last, self.mark.tails.get(shape.source, (0, ""))[0]), last
+                    )
+
+    def _new_rows(self, shape: Shape, before: Mark) -> Iterator[Batch]:
+        first = before.tails.get(shape.source, (0, ""))[0] + 1
+        last = self.mark.tails.get(shape.source, (0, ""))[0]
+        for conditions in self._range(shape, first, last):
+            ends = conditions[-1].rpartition(" ")[2]
+            yield self._batch(shape, conditions, Apply.REPLACE_RANGE, ("rowno",), (str(first), ends))
+            first = int(ends) + 1
+
+    def _late_metrics(self, before: Mark) -> Iterator[Batch]:
+        first = before.tails.get(_METRICS[0], (0, ""))[0]
+        last = self.mark.tails.get(_METRICS[0], (0, ""))[0]
+        if first >= last:
+            return
+        runs = [
+            row[0]
+            for row in self.reader.ask(
+                f"select distinct run_uuid as run from metrics where rowid > {first} and rowid <= {last} "  # noqa: S608
+                f"limit {_MANY_RUNS + 1}"
+            )
+        ]
+        if len(runs) > _MANY_RUNS:
+            yield from self._whole(METRIC)
+        else:
+            yield from self._rows_of_runs(METRIC, runs)
+
+    def _rows_of_runs(self, shape: Shape, runs: list[str]) -> Iterator[Batch]:
+        upto = "1"
+        if shape is not METRIC:
+            upto = f"rowid <= {self.mark.tails.get(shape.source, (0, ''))[0]}"
+        column = "destination_id" if shape is DATASET_INPUT else "run_uuid"
+        for start in range(0, len(runs), _RUNS_AT_ONCE):
+            some = runs[start : start + _RUNS_AT_ONCE]
+            self._reading.progress(Progress("tracking", shape.phase, start, len(runs)))
+            condition = f"{column} in ({quoted(some)}) and {upto}"
+            yield self._batch(shape, (condition,), Apply.REPLACE_WHERE, ("run_id",), some)
+
+    def _edited(self, shape: Shape, first: int, last: int, end: int) -> Iterator[Batch]:
+        """Read blocks again. Where runs went or came with reused row numbers, so do their rows elsewhere."""
+        gone: list[str] = []
+        came: list[str] = []
+        if shape is RUN:
+            ours = {row[0] for row in self._reading.known.rows("tracking_run_ids", low=first, high=end)}
+            theirs = self.reader.ask(
+                f"select run_uuid as run from runs where rowid between {first} and {last}"
+            )  # noqa: S608
+            there = {row[0] for row in theirs}
+            gone, came = sorted(ours - there), sorted(there - ours)
+        condition = f"rowid between {first} and {last}"
+        yield self._batch(shape, (condition,), Apply.REPLACE_RANGE, ("rowno",), (str(first), str(end)))
+        for child in OF_A_RUN:
+            if gone:
+                yield Batch(child.table, None, Apply.REPLACE_WHERE, ("run_id",), tuple(gone))
+            if came:
+                yield from self._rows_of_runs(child, came)
+
+    # -- what both need -----------------------------------------------------------------------------
+
+    def _small(self, before: dict[str, str]) -> Iterator[Batch]:
+        for shape in SMALL:
+            if shape.source not in self._schema:
+                digest = "none"
+            else:
+                sql = whole_sql(shape, self._schema)
+                digest = str(self.reader.ask(sql, through="select md5(text) from asked")[0][0])
+            self.mark.small[shape.source] = digest
+            if before.get(shape.source) == digest:
+                continue
+            if digest == "none":
+                yield Batch(shape.table, None, Apply.REPLACE)
+            else:
+                yield self._batch(shape, ("1",), Apply.REPLACE)
+
+    def _digest(self, shape: Shape, lane: int) -> Blocks:
+        last = self.mark.tails.get(shape.source, (0, ""))[0]
+        if not last:
+            return Blocks({}, 0)
+        sql = digest_sql(shape, self._schema, last, ROWS_PER_BLOCK)
+        through = "select block, rows, md5(text)[:12] from asked where rows > 0"
+        rows = self.reader.ask(sql, lane, through)
+        return Blocks(
+            {str(block): f"{count:x}.{digest}" for block, count, digest in rows}, sum(row[1] for row in rows)
+        )
+
+    def _tails(self, rows: dict[str, int]) -> dict[str, Tail]:
+        """Return the tables' last rows, or the given ones where they still are."""
+        growing = [(shape.source, shape.identity) for shape in (*GROWING, METRIC)]
+        parts = [
+            identity_sql(source, columns, rows.get(source, -1) if rows else None)
+            for source, columns in (*growing, _METRICS)
+            if source in self._schema
+        ]
+        if not parts:
+            return {}
+        return {
+            name: (int(row), str(identity))
+            for name, row, identity in self.reader.ask(" union all ".join(parts))
+        }

@@ -1,0 +1,74 @@
+"""Where a reading of a tracking store ended, and what must hold for the next one to go on from there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+FORMAT = 1
+ROWS_PER_BLOCK = 1024
+
+Tail = tuple[int, str]
+"""Largest row number of a table and the identity of that row."""
+
+
+@dataclass(slots=True)
+class Mark:
+    """A position of :class:`mlops_dash.sources.mlflow_sqlite.MlflowSqlite`.
+
+    Attributes:
+        file: device and inode of the file that was read.
+        signature: its size and times then; ``None`` where a later write might not have changed them.
+        schema: digest of its tables and columns.
+        tails: the last row of each table that grows.
+        blocks: digest of each block of rows that can be edited in place, by table and block number.
+        small: digest of each table that is read whole.
+    """
+
+    file: tuple[int, int]
+    signature: tuple[int, ...] | None
+    schema: str
+    tails: dict[str, Tail] = field(default_factory=dict)
+    blocks: dict[str, dict[str, str]] = field(default_factory=dict)
+    small: dict[str, str] = field(default_factory=dict)
+
+    def dump(self) -> str:
+        """Return it as text."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, text: str | None) -> Mark | None:
+        """Return the position, or ``None`` if there is none that this version wrote."""
+        if not text:
+            return None
+        try:
+            found = json.loads(text)
+            if found.pop("format") != FORMAT:
+                return None
+            found["file"] = tuple(found["file"])
+            if found["signature"] is not None:
+                found["signature"] = tuple(found["signature"])
+            found["tails"] = {
+                table: (int(row), str(identity)) for table, (row, identity) in found["tails"].items()
+            }
+            return cls(**found)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+
+def differing_ranges(before: dict[str, str], now: dict[str, str], limit: int = 100) -> list[tuple[int, int]]:
+    """Return the row numbers, first and last, of the blocks whose digests differ, neighbours joined.
+
+    Args:
+        limit: blocks joined at most.
+    """
+    numbers = sorted(
+        int(block) for block in before.keys() | now.keys() if before.get(block) != now.get(block)
+    )
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1 and number - runs[-1][0] < limit:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return [(first * ROWS_PER_BLOCK, (last + 1) * ROWS_PER_BLOCK - 1) for first, last in runs]

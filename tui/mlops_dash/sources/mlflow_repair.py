@@ -1,0 +1,66 @@
+"""Rows that hold what is no text (bytes that are not UTF-8), read one range at a time and mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mlops_dash.sources.base import Apply, Batch
+from mlops_dash.sources.mlflow_columns import Schema, Shape, rows_sql
+from mlops_dash.sources.mlflow_connection import Reader, explain
+
+_ROWS_AT_ONCE = 8192
+
+
+def recovered(
+    error: Exception, reader: Reader, shape: Shape, schema: Schema, conditions: tuple[str, ...], failed: Batch
+) -> Iterator[Batch]:
+    """Yield the rows of a batch that failed because of invalid text, each invalid byte as ``\ufffd``.
+
+    Raises:
+        SourceError: it failed for another reason; says which.
+    """
+    if "unicode" not in str(error).lower() and "utf" not in str(error).lower():
+        raise explain(error, reader.path) from error
+    mode, keys, scope = failed.apply, failed.keys, failed.scope
+    for condition in conditions:
+        above = -1
+        while True:
+            part = f"rowid in (select rowid from {shape.source} where rowid > {above} and ({condition}) "  # noqa: S608
+            part += f"order by rowid limit {_ROWS_AT_ONCE})"
+            rows = _rows(reader, shape, schema, part)
+            yield Batch(failed.table, _table(shape, rows), mode, keys, scope)
+            mode = Apply.APPEND
+            last = reader.ask(f"select coalesce(max(rowid), -1) as last from {shape.source} where {part}")[0][
+                0
+            ]  # noqa: S608
+            if last < 0:
+                break
+            above = last
+
+
+def _rows(reader: Reader, shape: Shape, schema: Schema, condition: str) -> list[tuple[Any, ...]]:
+    try:
+        return reader.ask(rows_sql(shape, schema, condition, blobs=True))[1:]  # without the shape row
+    except Exception as error:
+        raise explain(error, reader.path) from error
+
+
+def _table(shape: Shape, rows: list[tuple[Any, ...]]) -> Any:
+    import pyarrow
+
+    kinds = {
+        "text": pyarrow.string(),
+        "integer": pyarrow.int64(),
+        "real": pyarrow.float64(),
+        "boolean": pyarrow.bool_(),
+    }
+    arrays = {}
+    for number, column in enumerate(shape.columns, 1):
+        values = [row[number] for row in rows]
+        if column.kind == "text":
+            values = [None if value is None else bytes(value).decode("utf-8", "replace") for value in values]
+        elif column.kind == "boolean":
+            values = [bool(value) for value in values]
+        arrays[column.name] = pyarrow.array(values, kinds[column.kind])
+    return pyarrow.table(arrays)

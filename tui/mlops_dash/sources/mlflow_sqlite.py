@@ -1,0 +1,149 @@
+"""MLflow's tracking store on SQLite, of any schema from MLflow 1.30 on, read in bulk and never written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mlops_dash.domain.progress import Cancelled
+from mlops_dash.errors import DashError, SourceError
+from mlops_dash.sources.base import Batch, Position, Reading
+from mlops_dash.sources.mlflow_columns import quoted
+from mlops_dash.sources.mlflow_connection import FileState, Reader, check_header, explain, file_state
+from mlops_dash.sources.mlflow_pass import Pass
+from mlops_dash.sources.mlflow_position import Mark
+
+
+class MlflowSqlite:
+    """A tracking store in one SQLite file.
+
+    Args:
+        path: the file. It is opened for reading only; nothing beside it is created.
+    """
+
+    name = "tracking"
+    kind = "mlflow-sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader: Reader | None = None
+        self._file: tuple[int, ...] = ()
+        self._write_ahead = False
+        self._seen: tuple[str, tuple[int, ...], int] | None = None  # position, signature, data version
+
+    def changed(self, position: str | None) -> bool:
+        """Tell within 5 ms whether the file was written since ``position``."""
+        mark = Mark.load(position)
+        if mark is None or position is None:
+            return True
+        try:
+            state = file_state(self.path, time.time_ns())
+            if self._seen is not None and self._seen[0] == position:
+                return state.signature != self._seen[1] or self._data_version() != self._seen[2]
+            return state.signature != mark.signature
+        except Exception:  # noqa: BLE001 - whatever it is, reading will say so
+            return True
+
+    def read(self, reading: Reading) -> Iterator[Batch | Position]:
+        """Yield what is new since the position, or everything.
+
+        Raises:
+            SourceError: the store is missing, no tracking store, damaged or locked; says which and what to do.
+            Cancelled: the reading's token was cancelled.
+        """
+        with self._explained():
+            state = file_state(self.path, time.time_ns())
+            reader = self._open(state)
+            version = self._data_version()
+            mark = Mark(state.signature[:2], None if state.racing else state.signature, "")  # type: ignore[arg-type]
+            one = Pass(reader, reading, mark)
+            one.look()
+            self._check_tables(one.tables)
+            yield from one.batches(Mark.load(reading.position))
+            self._check_still_there(state)
+            position = mark.dump()
+            self._seen = (position, state.signature, version)
+            yield Position(position, f"{one.runs:,} run{'' if one.runs == 1 else 's'}")
+
+    def metric_history(self, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
+        """Return (run id, key, step, timestamp in ms, value or ``None`` for NaN) of every logged value, in order.
+
+        Raises:
+            SourceError: the store could not be read.
+        """
+        if not run_ids or not keys:
+            return []
+        with self._explained():
+            reader = self._open(file_state(self.path, time.time_ns()))
+            sql = (
+                "select '' as run, '' as key, 0 as step, 0 as time, 0.0 as value union all "  # noqa: S608
+                'select * from (select run_uuid, "key", step, timestamp, '
+                "case when is_nan then null else cast(value as real) end from metrics "
+                f'where run_uuid in ({quoted(run_ids)}) and "key" in ({quoted(keys)}) '
+                'order by run_uuid, "key", step, timestamp, rowid)'
+            )
+            return reader.ask(sql)[1:]
+
+    def close(self) -> None:
+        """Close every connection to the file."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._seen = None
+
+    # -- the file -----------------------------------------------------------------------------------
+
+    def _open(self, state: FileState) -> Reader:
+        if self._reader is not None and self._file == state.signature[:2] and not self._write_ahead:
+            self._write_ahead = check_header(self.path)
+            if not self._write_ahead:
+                return self._reader
+        self.close()
+        self._write_ahead = check_header(self.path)
+        self._reader = Reader(self.path, write_ahead=self._write_ahead)
+        self._file = state.signature[:2]
+        return self._reader
+
+    def _data_version(self) -> int:
+        """Return a number that changes with every write by another connection."""
+        if self._reader is None:
+            return -1
+        return int(self._reader.ask("pragma data_version", Reader.WATCH)[0][0])
+
+    def _check_tables(self, tables: frozenset[str]) -> None:
+        if {"alembic_version", "runs", "experiments"} <= tables:
+            return
+        if "runs" in tables and "experiments" in tables:
+            raise SourceError(
+                f"{self.path} has MLflow's tables but no schema version (alembic_version).",
+                "It was written by an unknown program or an MLflow older than 1.0: restore it from a backup.",
+            )
+        raise SourceError(
+            f"{self.path} is an SQLite database, but no MLflow tracking store.",
+            "Check MLFLOW_TRACKING_URI or [tracking] uri. Nothing was created in it.",
+        )
+
+    def _check_still_there(self, state: FileState) -> None:
+        after = file_state(self.path, time.time_ns())
+        if self._write_ahead and after.signature != state.signature:
+            raise SourceError(
+                f"The tracking store {self.path} was written while it was read.",
+                "It is read again at the next refresh.",
+            )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn whatever goes wrong into what it means; connections that failed are not used again."""
+        try:
+            yield
+        except (Cancelled, GeneratorExit):
+            raise
+        except DashError:
+            self.close()
+            raise
+        except Exception as error:
+            self.close()
+            raise explain(error, self.path) from error
