@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -128,7 +129,7 @@ async def ask(
                 request = response.next_request
             return NoAnswer(Silence.UNREADABLE, "redirects in a circle")
     except TimeoutError:
-        return NoAnswer(Silence.TIMEOUT, f"no complete answer within {deadline:g} s")
+        return NoAnswer(Silence.TIMEOUT, f"no complete answer within {round(deadline, 1):g} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError, ValueError) as error:
         return _explain(error)
 
@@ -138,11 +139,12 @@ async def _read(response: httpx.Response, started: float, read_body: bool) -> An
     chunks: list[bytes] = []
     size = 0
     if read_body:
-        async for chunk in response.aiter_raw():
-            size += len(chunk)
-            if size > BODY_LIMIT:
-                return NoAnswer(Silence.UNREADABLE, "its answer is larger than 1 MB: not read")
-            chunks.append(chunk)
+        async with aclosing(response.aiter_raw()) as stream:
+            async for chunk in stream:
+                size += len(chunk)
+                if size > BODY_LIMIT:
+                    return NoAnswer(Silence.UNREADABLE, "its answer is larger than 1 MB: not read")
+                chunks.append(chunk)
     return Answer(response.status_code, dict(response.headers), b"".join(chunks), seconds)
 
 
@@ -168,6 +170,8 @@ def _explain(error: BaseException) -> NoAnswer:
     if isinstance(error, httpx.RemoteProtocolError):
         if "disconnected" in str(error):
             return NoAnswer(Silence.CLOSED, "closes the connection without an answer")
+        if "peer closed" in str(error):
+            return NoAnswer(Silence.UNREADABLE, "its answer breaks off")
         return NoAnswer(Silence.UNREADABLE, "what answers there does not speak HTTP")
     if isinstance(error, httpx.ReadError | httpx.WriteError | ConnectionResetError):
         return NoAnswer(Silence.CLOSED, "closes the connection without an answer")

@@ -74,6 +74,7 @@ def ask_all(targets: Sequence[Observable], deadline: float) -> tuple[Observation
     try:
         return loop.run_until_complete(_ask_and_settle(targets, deadline))
     finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
 

@@ -14,7 +14,7 @@ _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """A step into every object of a list whose ``key`` holds ``value``."""
+    """A step to the object, or to every object of a list, whose ``key`` holds ``value``."""
 
     key: str
     value: str
@@ -84,9 +84,8 @@ def find(where: Where, headers: Mapping[str, str], document: Any) -> tuple[str, 
 
 def _enter(outer: Any, step: Step) -> Iterable[Any]:
     if isinstance(step, Matching):
-        if isinstance(outer, list):
-            return [item for item in outer if isinstance(item, dict) and item.get(step.key) == step.value]
-        return ()
+        items = outer if isinstance(outer, list) else (outer,)
+        return [item for item in items if isinstance(item, dict) and item.get(step.key) == step.value]
     if isinstance(step, int):
         return outer[step : step + 1] if isinstance(outer, list) else ()
     return (outer[step],) if isinstance(outer, dict) and step in outer else ()
