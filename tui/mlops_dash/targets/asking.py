@@ -7,12 +7,12 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ async def _read(response: httpx.Response, started: float, read_body: bool) -> An
     chunks: list[bytes] = []
     size = 0
     if read_body:
-        async with aclosing(response.aiter_raw()) as stream:
+        # closed here and now, not whenever it is collected: the loop may be gone by then
+        async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as stream:
             async for chunk in stream:
                 size += len(chunk)
                 if size > BODY_LIMIT:

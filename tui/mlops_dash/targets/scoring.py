@@ -44,12 +44,12 @@ class Front:
         ]
         self._started = time.monotonic()
         self._inner: App | None = None
-        self._loaded = asyncio.Event()
+        self._settled = asyncio.Event()
 
-    def serve(self, inner: App) -> None:
-        """Hand requests to ``inner`` from now on. Called on the event loop."""
+    def settle(self, inner: App | None) -> None:
+        """Hand requests to ``inner`` from now on; ``None``: there will be none. Called on the event loop."""
         self._inner = inner
-        self._loaded.set()
+        self._settled.set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -57,7 +57,7 @@ class Front:
             return
         path = scope["path"]
         if path == "/ready":
-            await self._loaded.wait()
+            await self._settled.wait()
         if path == "/metadata":
             await self._answer(send, 200, self._metadata | {"waiting": self._waiting()})
         elif self._inner is None:
@@ -112,9 +112,11 @@ async def run(listening: socket.socket, location: str, metadata: dict[str, Any])
     )
     server = uvicorn.Server(config)
     loop = asyncio.get_running_loop()
-    failures: list[str] = []
+    failed = False
 
     def work() -> None:
+        nonlocal failed
+        app = None
         try:
             app = load(location)
         except BaseException as error:  # noqa: BLE001 - a model's code may raise anything; it is told and ends us
@@ -122,16 +124,13 @@ async def run(listening: socket.socket, location: str, metadata: dict[str, Any])
 
             traceback.print_exc()
             first = next(iter(str(error).strip().splitlines()), "")
-            failures.append(f"the model cannot be loaded: {type(error).__name__}: {first}")
-            server.should_exit = True
-        else:
-            loop.call_soon_threadsafe(front.serve, app)
+            print(f"the model cannot be loaded: {type(error).__name__}: {first}", file=sys.stderr, flush=True)
+            failed = server.should_exit = True
+        loop.call_soon_threadsafe(front.settle, app)
 
     threading.Thread(target=work, name="load", daemon=True).start()
     await server.serve(sockets=[listening])
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    return 1 if failures else 0
+    return 1 if failed else 0
 
 
 def main() -> NoReturn:
