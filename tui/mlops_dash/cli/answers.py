@@ -69,10 +69,10 @@ def sql(options: Options, arguments: argparse.Namespace) -> int:
         raise UsageError("sql takes a QUERY or --tables", 'mlops-dash sql "select * from runs limit 5"')
     query = _standard_input() if arguments.query == "-" else arguments.query
     with opened(options) as project:
-        tell_sources(refreshed(project).statuses)
-        if arguments.tables:
+        if arguments.tables:  # the same whatever was read
             _print_tables(project.store.records("tables"), arguments)
             return DONE
+        tell_sources(refreshed(project).statuses)
         whole = arguments.json or arguments.csv
         try:
             answer = project.sql(query, None if whole else MOST_ROWS)

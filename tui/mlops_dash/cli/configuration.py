@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlops_dash.cli.command import DONE, USAGE
 from mlops_dash.cli.failures import scrub
-from mlops_dash.cli.opening import tell_sources
+from mlops_dash.cli.opening import ProgressLine, tell_sources
 from mlops_dash.cli.output import json_text, stderr, stdout
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, RefusedError, UsageError
@@ -84,7 +84,6 @@ def _init(options: Options, arguments: argparse.Namespace) -> int:
 
 def _look(options: Options, folder: Path) -> Found:
     """Read the project as if it had no configuration file: a wrong one must not stop its successor."""
-    from mlops_dash.cli.opening import refreshed
     from mlops_dash.config import Config
     from mlops_dash.project import Project
     from mlops_dash.project.locate import locate
@@ -92,10 +91,12 @@ def _look(options: Options, folder: Path) -> Found:
     repo = Path(options.repo) if options.repo else None
     located = locate(folder, Config(), None, tracking_uri=options.tracking_uri, repo=repo)
     project = Project(located, Config(), None, read_only=True, timeout=options.timeout)
+    progress = ProgressLine()
     try:
-        tell_sources(refreshed(project).statuses)
+        tell_sources(project.refresh(progress=progress).statuses)
         return _found(project, folder)
     finally:
+        progress.clear()
         project.close()
 
 

@@ -70,7 +70,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, Decimal):
-        return plain(int(value) if value.is_finite() and value == value.to_integral_value() else float(value))
+        if value.is_nan():
+            return "NaN"
+        whole = value.is_finite() and value.adjusted() < 40 and value == value.to_integral_value()
+        return plain(int(value) if whole else float(value))
     if isinstance(value, datetime):
         return utc(value)
     if isinstance(value, date | time):
@@ -88,7 +91,10 @@ def plain(value: Any) -> Any:
 
 def utc(moment: datetime) -> str:
     """Return ``moment`` as ISO 8601 in UTC with ``Z``; one without a zone is taken as UTC."""
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # the first or last hours of the calendar
+        return moment.isoformat()
     return aware.replace(tzinfo=None).isoformat() + "Z"
 
 

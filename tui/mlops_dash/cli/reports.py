@@ -79,12 +79,12 @@ def trace_text(answer: TraceAnswer) -> str:
     labels = {node.id: node.label for node in answer.nodes}
     came_from: dict[str, list[str]] = {}
     for edge in answer.edges:
-        told = f"{edge.kind} → {visible(labels.get(edge.target, edge.target), 200)}"
-        came_from.setdefault(edge.source, []).append(told)
+        told = f"{edge.kind} → {labels.get(edge.target, edge.target)}"
+        came_from.setdefault(edge.source, []).append(visible(told, 200))
     parts = []
     for node in answer.nodes:
         mark = "▌" if node.id == answer.focus else " "
-        parts.append(f"{mark}{paint(node.kind, 'cyan')} {paint(visible(node.label, 200), 'bold')}")
+        parts.append(f"{mark}{paint(visible(node.kind), 'cyan')} {paint(visible(node.label, 200), 'bold')}")
         parts += [f"   {line}" for line in _facts(node)]
         parts += [f"   {line}" for line in came_from.get(node.id, [])]
     places = ", ".join(f"{visible(environment)} ({visible(model)})" for environment, model in answer.live_in)

@@ -53,8 +53,8 @@ def load_config(path: Path) -> Config:
         problem = problems[0]
         line = f", line {problem.line}" if problem.line else ""
         column = f", column {problem.column}" if problem.column else ""
-        place = f"{problem.place} " if problem.place else ""
-        raise ConfigError(f"{name}{line}{column}: {place}{problem.message}", problem.remedy)
+        place = f": {problem.place}" if problem.place else ":" if line else ""
+        raise ConfigError(f"{name}{line}{column}{place} {problem.message}", problem.remedy)
     listing = "".join(f"\n  {problem}" for problem in problems)
     raise ConfigError(f"{name} has {len(problems)} mistakes:{listing}")
 
