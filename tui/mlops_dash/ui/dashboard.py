@@ -233,6 +233,7 @@ class Dashboard(App[None]):
         if isinstance(screen, LiveScreen):
             screen.update_answer(self.answer)
         if screen is not None:
+            screen.again()
             screen.update_title()
             screen.update_keys()
 

@@ -101,7 +101,9 @@ def number(value: float | None) -> str:
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     if value != 0 and (abs(value) >= 10_000_000 or abs(value) < 0.0001):
         return f"{value:.3e}"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    if value == int(value) or abs(value) >= 10_000:
+        return f"{value:,.0f}"
+    return f"{value:#.4g}".rstrip(".")
 
 
 def version(value: str | None) -> str:

@@ -66,6 +66,9 @@ class BoardScreen(Screen[None]):
         """A second has passed: ages grow."""
         self.update_title()
 
+    def again(self) -> None:
+        """Facts may have changed."""
+
     def update_title(self, *, force: bool = False) -> None:
         """Show project and sources as the app knows them."""
         if bar := next(iter(self.query(TitleBar)), None):

@@ -44,7 +44,7 @@ class LiveScreen(BoardScreen):
         self.environments: Table[EnvironmentRow] = Table(
             COLUMNS, GIVES, key_of=row_key, cells_of=self._cells, text_of=row_text, id="environments"
         )
-        self.attention = Facts(title="Attention", label_width=0, id="attention")
+        self.attention = Facts(title="Attention", label_width=1, id="attention")
         self.details = Facts(title="Details", id="details")
         self.message = Facts(label_width=11, id="message")
 
@@ -106,16 +106,17 @@ class LiveScreen(BoardScreen):
 
     def _show_attention(self, answer: LiveAnswer) -> None:
         now = self.dash.now()
-        facts = [
-            Fact("", trouble_line(source, now), f"{source.name}: {source.detail or source.status.value}")
-            for source in troubled(self.dash.sources)
-        ]
+        facts = []
+        for source in troubled(self.dash.sources):
+            mark, line = trouble_line(source, now)
+            text = f"{source.name}: {source.detail or source.status.value}"
+            facts.append(Fact("", line, text, mark=mark))
         for item in pressing(answer):
-            glyph, role = ATTENTION.get(item.code, ("!", "warn"))
-            line = ((f"{glyph} ", role), (safe(item.message, 600), "text"))
-            facts.append(Fact("", line, item.message, f"env:{item.environment}/{item.model}"))
+            mark = ATTENTION.get(item.code, ("!", "warn"))
+            text = ((safe(item.message, 600), "text"),)
+            facts.append(Fact("", text, item.message, f"env:{item.environment}/{item.model}", mark=mark))
         if not facts:
-            facts.append(Fact("", (("✓ ", "good"), ("nothing to act on", "dim"))))
+            facts.append(Fact("", (("nothing to act on", "dim"),), mark=("✓", "good")))
             self.attention.show(facts, note="")
         else:
             self.attention.show(facts, note=str(len(facts)))

@@ -9,18 +9,18 @@ from mlops_dash.answers.shapes import Attention, EnvironmentRow, LiveAnswer
 from mlops_dash.domain.environments import Basis, CodeStatus, Health
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.ui.widgets.table import DROP, NARROW_GAPS, Cell, Column, Give
-from mlops_dash.ui.wording import ATTENTION, FRESHNESS, HEALTH, NONE, age, number, safe, short, version
+from mlops_dash.ui.wording import ATTENTION, FRESHNESS, HEALTH, NONE, Line, Span, age, number, safe, short, version
 
 COLUMNS = (
-    Column("ENVIRONMENT", least=8),
-    Column("MODEL", least=8),
+    Column("ENVIRONMENT", brief="ENV"),
+    Column("MODEL"),
     Column("LIVE"),
     Column("METRIC"),
     Column("CODE"),
     Column("DATA"),
     Column("HEALTH"),
     Column("SINCE", right=True),
-    Column("BY", least=6),
+    Column("BY"),
 )
 _ENV, _MODEL, _LIVE, _METRIC, _CODE, _DATA, _HEALTH, _SINCE, _BY = range(9)
 METRIC = _METRIC
@@ -30,17 +30,22 @@ GIVES = (
     Give(_HEALTH, 1),
     Give(_DATA, 1),
     Give(_CODE, 1),
+    Give(_BY, None, 6),
+    Give(_MODEL, None, 16),
     Give(_BY, DROP),
-    Give(_ENV, None),
-    Give(_MODEL, None),
     Give(_LIVE, 1),
     Give(_SINCE, DROP),
+    Give(_ENV, None, 14),
     Give(_DATA, 2),
-    Give(_METRIC, DROP),
+    Give(_MODEL, None, 11),
+    Give(_ENV, None, 12),
     NARROW_GAPS,
-    Give(_LIVE, 2),
+    Give(_METRIC, DROP),
     Give(_CODE, 2),
+    Give(_MODEL, None, 6),
+    Give(_ENV, None, 6),
     Give(_HEALTH, 2),
+    Give(_LIVE, 2),
 )
 
 _FLAGS: dict[CodeStatus, tuple[str, str, str]] = {
@@ -84,7 +89,9 @@ def row_cells(row: EnvironmentRow, now: datetime, *, name_metric: bool) -> list[
 def _live(row: EnvironmentRow) -> Cell:
     shown = version(row.live)
     if row.live is None:
-        return ((("? ", "unknown"), ("unknown", "unknown")), (("?", "unknown"),))
+        says = f" · {version(row.declared.version)} declared" if row.declared else ""
+        unknown = ("? unknown", "unknown")
+        return ((unknown, (says, "dim")), (unknown,), (("?", "unknown"),))
     if row.drift and row.declared is not None:
         other = version(row.declared.version)
         return (
@@ -153,9 +160,10 @@ def _health(row: EnvironmentRow) -> Cell:
 
 
 def pressing(answer: LiveAnswer) -> list[Attention]:
-    """Return what deserves attention in all environments, the most pressing first."""
+    """Return what deserves attention in all environments, the most pressing first; stale sources are told
+    once, by :func:`troubled`."""
     order = {code: rank for rank, code in enumerate(ATTENTION)}
-    found = [item for row in answer.environments for item in row.attention]
+    found = [item for row in answer.environments for item in row.attention if item.code != "stale-source"]
     return sorted(found, key=lambda item: order.get(item.code, len(order)))
 
 
@@ -165,7 +173,7 @@ def troubled(sources: Iterable[SourceStatus]) -> list[SourceStatus]:
     return [source for source in sources if source.status in bad or (source.detail and source.status is Freshness.OK)]
 
 
-def trouble_line(source: SourceStatus, now: datetime) -> tuple[tuple[str, str], ...]:
+def trouble_line(source: SourceStatus, now: datetime) -> tuple[Span, Line]:
     """Draw a troubled source in full: what, since when, why, and what to do."""
     glyph, role = FRESHNESS[source.status]
     if source.status is Freshness.OK:
@@ -176,8 +184,7 @@ def trouble_line(source: SourceStatus, now: datetime) -> tuple[tuple[str, str], 
         state = f"stale, read {age(source.as_of, now)} ago"
     reason = safe(source.detail or "", 600)
     remedy = f" — {safe(source.remedy, 600)}" if source.remedy else ""
-    return (
-        (f"{glyph} ", role),
+    return (glyph, role), (
         (f"{safe(source.name, 30)} ", "strong"),
         (f"{state}{': ' if reason and state else ''}", role),
         (reason, "text"),

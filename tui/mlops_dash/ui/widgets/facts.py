@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlops_dash.ui.widgets.lines import fit, wrap
 from mlops_dash.ui.widgets.list_view import ListView
-from mlops_dash.ui.wording import Line
+from mlops_dash.ui.wording import Line, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,14 @@ class Fact:
         value: how it is drawn; wrapped where it is longer than the panel is wide.
         copy: the whole of it, for the clipboard; ``None`` where it is only a heading or a hint.
         ref: a reference whose lineage can be looked at.
+        mark: a glyph in the label's place.
     """
 
     label: str
     value: Line
     copy: str | None = None
     ref: str | None = None
+    mark: Span | None = None
 
 
 class Facts(ListView):
@@ -107,13 +109,13 @@ class Facts(ListView):
         self._wrapped_for = width
         self._wrapped, self._starts = [], []
         labels = min(self._label_width, max(0, width // 3))
-        room = max(1, width - labels - 3)
+        room = max(1, width - labels - (3 if labels else 2))
         former = ""
         for item, fact in enumerate(self.facts):
             self._starts.append(len(self._wrapped))
             for index, value in enumerate(wrap(fact.value, room)):
-                label = fact.label if index == 0 and fact.label != former else ""
-                head = fit(((label, "dim"),), labels) if labels else ()
+                label = fact.mark or (fact.label if fact.label != former else "", "dim")
+                head = (*fit((label if index == 0 else ("", "dim"),), labels), (" ", "text")) if labels else ()
                 self._wrapped.append((item, (*head, *value) if value else head))
             former = fact.label
         self._strips.clear()

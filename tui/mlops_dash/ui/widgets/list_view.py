@@ -34,6 +34,8 @@ class ListView(ScrollView, can_focus=True):
         background: $background;
     }
     """
+    PASSIVE_CURSOR: ClassVar[bool] = False
+    """Whether the cursor is shown while another panel has the focus."""
     _CACHED: ClassVar[int] = 512
 
     class Selected(Message):
@@ -294,7 +296,7 @@ class ListView(ScrollView, can_focus=True):
         palette = self.palette
         base = self._base()
         mark = " "
-        if under:
+        if under and (self.has_focus or self.PASSIVE_CURSOR):
             base += palette.cursor if self.has_focus else palette.selected
             mark = "▌"
         elif hovered:

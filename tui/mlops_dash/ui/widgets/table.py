@@ -22,22 +22,23 @@ class Column:
 
     Attributes:
         title: its heading.
-        least: cells that it keeps when its text is cut; 0 where it is never cut.
         right: aligned right.
+        brief: the heading where the column is cut.
     """
 
     title: str
-    least: int = 0
+    brief: str = ""
     right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Give:
     """One step of giving way when the row is too wide: ``column`` shows its cells in the given form, is cut
-    (``form`` None) or goes (:data:`DROP`). A column of -1 narrows the gaps."""
+    down to ``least`` cells (``form`` None) or goes (:data:`DROP`). A column of -1 narrows the gaps."""
 
     column: int
     form: int | None
+    least: int = 0
 
 
 DROP = _DROP
@@ -53,7 +54,10 @@ class Table(ListView, Generic[Item]):
         key_of: the key of an item.
         cells_of: its cells, one per column; called for rows in sight only.
         text_of: the text that the filter looks in.
+        selectable_of: whether the cursor can stand on an item.
     """
+
+    PASSIVE_CURSOR = True
 
     def __init__(
         self,
@@ -63,10 +67,12 @@ class Table(ListView, Generic[Item]):
         key_of: Callable[[Item], str],
         cells_of: Callable[[Item], Sequence[Cell]],
         text_of: Callable[[Item], str],
+        selectable_of: Callable[[Item], bool] = lambda _: True,
         title: str = "",
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(title=title, id=id)
+        self._selectable_of = selectable_of
         self.columns = list(columns)
         self._gives = tuple(gives)
         self._key_of, self._cells_of, self._text_of = key_of, cells_of, text_of
@@ -119,13 +125,18 @@ class Table(ListView, Generic[Item]):
         """The key of an item."""
         return self._key_of(self._shown[item])
 
+    def selectable(self, item: int) -> bool:
+        """Whether the cursor can stand on an item."""
+        return self._selectable_of(self._shown[item])
+
     def header_lines(self, width: int) -> list[Line]:
         """The title's rule, if any, and the headings."""
         widths, gap = self._widths(width - 1)
         cells: list[tuple[str, str]] = [(" ", "dim")]
         for index, (_, cells_wide) in widths.items():
             column = self.columns[index]
-            cells.extend(fit(((column.title, "dim"),), cells_wide, right=column.right))
+            title = column.title if len(column.title) <= cells_wide else column.brief
+            cells.extend(fit(((title, "dim"),), cells_wide, right=column.right))
             cells.append((" " * gap, "dim"))
         headings = [] if not any(column.title for column in self.columns) else [tuple(cells)]
         return [*super().header_lines(width), *headings]
@@ -158,7 +169,8 @@ class Table(ListView, Generic[Item]):
 
         def natural(index: int, form: int) -> int:
             longest = (width_of(cells[index][min(form, len(cells[index]) - 1)]) for cells in rows)
-            return max(len(self.columns[index].title), *longest, 0) if rows else len(self.columns[index].title)
+            title = self.columns[index].brief or self.columns[index].title
+            return max(len(title if form else self.columns[index].title), *longest, 0)
 
         plan = {index: (0, natural(index, 0)) for index in range(len(self.columns))}
         gap = 2
@@ -175,9 +187,9 @@ class Table(ListView, Generic[Item]):
                 plan.pop(give.column, None)
             elif give.form is None and give.column in plan:
                 form, cells = plan[give.column]
-                plan[give.column] = (form, max(min(cells, self.columns[give.column].least), cells - missing()))
+                plan[give.column] = (form, max(min(cells, give.least), cells - missing()))
             elif give.form is not None and give.column in plan:
                 plan[give.column] = (give.form, natural(give.column, give.form))
-        if len(plan) > 1 and missing() <= -(len(plan) - 1) and gap == 2:
+        if len(plan) > 1 and missing() <= 1 - len(plan) and gap == 2:
             gap = 3
         return plan, gap

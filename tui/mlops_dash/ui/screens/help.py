@@ -1,0 +1,98 @@
+"""Help: every key, every glyph and the words, generated from the tables that the screens are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+from textual.widget import Widget
+
+from mlops_dash.ui.commands import COMMANDS, HELP, Command, keys_of
+from mlops_dash.ui.screens.base import BoardScreen
+from mlops_dash.ui.widgets.facts import Fact, Facts
+from mlops_dash.ui.wording import ATTENTION, FRESHNESS, HEALTH, KINDS, Span
+
+_WORDS = (
+    ("live", "what the target answered when it was asked: observed. Where nothing can be asked, what the "
+     "registry or a tag declares. Else unknown; it is never guessed."),
+    ("drift", "declared and observed are both known and differ: ≠."),
+    ("stale", "the last reading failed; the facts of the one before are shown with their age."),
+    ("dirty", "trained with changes that no commit holds."),
+    ("missing", "trained from a commit that is not in this repository."),
+    ("no branch", "trained from a commit that is on no branch or tag; Git may drop it."),
+    ("newer", "later versions of the same dataset, in the store or on the main branch."),
+    ("rebuild", "whether commit, clean tree, data, parameters and packages are known, so that the run can be "
+     "made again."),
+)  # fmt: skip
+
+
+class HelpScreen(BoardScreen):
+    """Keys, glyphs and words; any of esc, q and ? leaves it."""
+
+    kind = HELP
+    CSS_PATH: ClassVar[str] = "help.tcss"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.page = Facts(title="Help", label_width=16, id="help")
+
+    def body(self) -> Iterable[Widget]:
+        """One long page."""
+        yield self.page
+
+    def on_mount(self) -> None:
+        """Write the page."""
+        super().on_mount()
+        self.page.show(list(help_facts(self.dash.configured_keys)))
+        self.page.focus()
+
+    def do_back(self) -> None:
+        """Leave."""
+        self.dismiss()
+
+    do_help = do_back
+    do_quit = do_back
+
+
+def help_facts(configured: dict[str, str]) -> Iterator[Fact]:
+    """Yield the page."""
+    for group in dict.fromkeys(command.group for command in COMMANDS):
+        yield Fact("", ((group, "title"),))
+        for command in COMMANDS:
+            if command.group == group:
+                yield _key(command, configured)
+        yield Fact("", ())
+    for title, glyphs in _LEGEND:
+        yield Fact("", ((title, "title"),))
+        for word, (glyph, role) in glyphs:
+            yield Fact("", ((f"{glyph} ", role), (word, "text")), word)
+        yield Fact("", ())
+    yield Fact("", (("Words", "title"),))
+    for word, meaning in _WORDS:
+        yield Fact(word, ((meaning, "text"),), meaning)
+
+
+def _key(command: Command, configured: dict[str, str]) -> Fact:
+    keys = "  ".join(keys_of(command, configured)) or "in the palette"
+    where = f" On {' and '.join(name.capitalize() for name in command.screens)}." if command.screens else ""
+    return Fact("", ((command.description, "text"), (where, "dim")), command.description, mark=(keys, "key"))
+
+
+_LEGEND: tuple[tuple[str, tuple[tuple[str, Span], ...]], ...] = (
+    ("Health", tuple((health.value, span) for health, span in HEALTH.items())),
+    ("Sources", tuple((state.value, span) for state, span in FRESHNESS.items())),
+    ("Attention", tuple((code.replace("-", " "), span) for code, span in ATTENTION.items())),
+    ("Lineage", tuple(KINDS.items())),
+    ("Live", (
+        ("observed: the target said so", ("●", "good")),
+        ("declared: the registry or a tag says so", ("○", "dim")),
+        ("drift: the declared version is another", ("≠", "bad")),
+        ("protected environment", ("⚿", "warn")),
+        ("commits behind the main branch", ("↓", "warn")),
+        ("dirty: changes that no commit holds", ("±", "warn")),
+        ("missing commit", ("✗", "bad")),
+        ("commit on no branch", ("⚑", "warn")),
+        ("newer versions of the data", ("↑", "warn")),
+        ("newest data, or at the main branch", ("=", "dim")),
+    )),
+)  # fmt: skip

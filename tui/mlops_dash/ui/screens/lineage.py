@@ -1,0 +1,211 @@
+"""A lineage as lines: what the focus led to above, what it came from below, each an indented tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mlops_dash.answers.shapes import TraceAnswer, TraceNode
+from mlops_dash.ui.widgets.facts import Fact
+from mlops_dash.ui.widgets.table import DROP, Cell, Column, Give
+from mlops_dash.ui.wording import KINDS, Line, age, moment, number, plural, safe, short, version
+
+COLUMNS = (Column(""), Column(""), Column(""))
+GIVES = (Give(2, 1), Give(0, None, 44), Give(1, DROP), Give(2, DROP), Give(0, None, 1))
+
+# edge kind -> (told from the one that came, told from the one it came from)
+_RELATIONS = {
+    "serves": ("serves", "serves it"),
+    "declares": ("is declared", "declares it"),
+    "produced-by": ("made by", "made"),
+    "trained-from": ("trained from", "trained"),
+    "used": ("trained on", "trained"),
+    "tracks": ("tracks", "tracked by"),
+}
+_FULL = frozenset({"commit", "digest", "run_id", "newest", "source", "address"})
+
+
+@dataclass(frozen=True, slots=True)
+class LineageLine:
+    """One line of the tree; a heading where ``node`` is ``None``."""
+
+    key: str
+    indent: str
+    node: TraceNode | None
+    relation: str = ""
+    heading: Line = ()
+    again: bool = False
+
+
+def lineage_lines(answer: TraceAnswer) -> list[LineageLine]:
+    """Lay out an answer."""
+    nodes = {node.id: node for node in answer.nodes}
+    back: dict[str, list[tuple[str, str]]] = {}
+    forward: dict[str, list[tuple[str, str]]] = {}
+    for edge in answer.edges:
+        if edge.source in nodes and edge.target in nodes:
+            back.setdefault(edge.source, []).append((edge.target, edge.kind))
+            forward.setdefault(edge.target, []).append((edge.source, edge.kind))
+    drawn: set[str] = set()
+    lines: list[LineageLine] = []
+    focus = nodes.get(answer.focus)
+    if focus is not None:
+        lines.append(LineageLine(focus.id, "", focus, "followed"))
+        drawn.add(focus.id)
+    for title, ways, side in (("came from", back, 0), ("led to", forward, 1)):
+        tree = list(_tree(answer.focus, nodes, ways, side, drawn, ""))
+        if tree:
+            lines += [_heading(""), _heading(title), *tree]
+    rest = [node for node in answer.nodes if node.id not in drawn]
+    if rest:
+        lines += [_heading(""), _heading("also in this lineage")]
+        lines += [LineageLine(node.id, "   ", node) for node in rest]
+    for kind, count in answer.omitted.items():
+        lines.append(_heading(f"   and {plural(count, kind)} more"))
+    return lines
+
+
+def _heading(text: str) -> LineageLine:
+    return LineageLine("", "", None, heading=((text, "dim"),))
+
+
+def _tree(
+    root: str,
+    nodes: Mapping[str, TraceNode],
+    ways: Mapping[str, Sequence[tuple[str, str]]],
+    side: int,
+    drawn: set[str],
+    indent: str,
+) -> Iterator[LineageLine]:
+    branches = ways.get(root, ())
+    for place, (child, kind) in enumerate(branches):
+        last = place == len(branches) - 1
+        relation = _RELATIONS.get(kind, (safe(kind, 20),) * 2)[side]
+        again = child in drawn
+        key = f"{child}#{root}" if again else child
+        yield LineageLine(key, indent + ("└─ " if last else "├─ "), nodes[child], relation, again=again)
+        if not again:
+            drawn.add(child)
+            yield from _tree(child, nodes, ways, side, drawn, indent + ("   " if last else "│  "))
+
+
+def line_text(line: LineageLine) -> str:
+    """Return what the filter looks in; nothing for headings, which it hides."""
+    return f"{line.node.kind} {line.node.id} {line.node.label}" if line.node else ""
+
+
+def line_cells(line: LineageLine, now: datetime) -> list[Cell]:
+    """Return the cells of a line."""
+    node = line.node
+    if node is None:
+        return [(line.heading,), ((),), ((),)]
+    glyph = KINDS.get(node.kind, ("·", "text"))
+    name = title_of(node)
+    if line.again:
+        name = tuple((text, "dim") for text, _ in name)
+    brief = () if line.again else brief_of(node, now)
+    return [
+        (((line.indent, "faint"), glyph, (" ", "text"), *name),),
+        (((line.relation, "dim"),),),
+        (brief, brief[:1]),
+    ]
+
+
+def title_of(node: TraceNode) -> Line:
+    """Return how a node is called."""
+    facts = node.facts
+    glyph_role = KINDS.get(node.kind, ("", "text"))[1]
+    if node.kind == "commit":
+        subject = safe(facts.get("subject") or "", 120)
+        return ((short(node.id.removeprefix("commit:")), "code"), (f" {subject}" if subject else "", "text"))
+    if node.kind == "dataset":
+        return ((f"{safe(facts.get('name') or node.label, 80)} ", "text"),
+                (short(node.id.removeprefix("data:"), 8), "data"))  # fmt: skip
+    if node.kind == "version" and "version" in facts:
+        model, _, number_ = node.id.removeprefix("models:/").rpartition("/")
+        return ((f"{safe(model, 80)} ", "model"), (version(number_), "strong"))
+    if node.kind == "run":
+        run_id = short(node.id.removeprefix("run:"), 8)
+        return ((safe(node.label, 80), "strong"), ("" if node.label == run_id else f" {run_id}", "dim"))
+    return ((safe(node.label, 120), glyph_role),)
+
+
+def brief_of(node: TraceNode, now: datetime) -> Line:
+    """Return what matters most of a node, in a few words."""
+    facts = node.facts
+    if node.kind == "environment":
+        live = facts.get("live")
+        health = safe(facts.get("health") or "", 20)
+        shown: list[tuple[str, str]] = [(f"live {version(str(live))}" if live else "live unknown", "text")]
+        if facts.get("drift"):
+            shown.append((f" ≠ {version(str(facts.get('declared')))} declared", "bad"))
+        elif health:
+            shown.append((f" · {health}", "dim"))
+        return tuple(shown)
+    if node.kind == "version":
+        created = facts.get("created_at") or facts.get("tagged_at")
+        return ((age(created, now) + " old", "dim"),) if isinstance(created, datetime) else ()
+    if node.kind == "run":
+        metrics = facts.get("metrics")
+        if isinstance(metrics, dict) and metrics:
+            spans: list[tuple[str, str]] = []
+            for key in sorted(metrics)[:3]:
+                spans += [(f"{safe(key, 20)} {number(metrics[key])}  ", "text")]
+            return tuple(spans)
+        return ((safe(facts.get("status") or "", 40), "dim"),)
+    if node.kind == "commit":
+        behind, status = facts.get("behind"), facts.get("status")
+        if status not in (None, "ok"):
+            return ((safe(status, 20), "warn"),)
+        if behind:
+            return ((f"↓{behind} {safe(facts.get('main') or 'main', 20)}", "warn"),)
+        return ((safe(facts.get("author") or "", 40), "dim"),)
+    if node.kind == "dataset":
+        newer = facts.get("newer")
+        return ((f"{newer} newer", "warn"),) if newer else (("newest", "dim"),)
+    return ()
+
+
+def node_facts(node: TraceNode, answer: TraceAnswer) -> Iterator[Fact]:
+    """Yield the facts of a node."""
+    yield Fact("kind", ((node.kind, "text"),), node.kind)
+    yield Fact("ref", ((safe(node.id, 600), KINDS.get(node.kind, ("", "text"))[1]),), node.id)
+    if node.id == answer.focus and answer.live_in:
+        where = ", ".join(f"{environment} ({model})" for environment, model in answer.live_in)
+        yield Fact("live in", ((safe(where, 600), "good"),), where)
+    for name, value in node.facts.items():
+        if value in (None, "", [], (), {}):
+            continue
+        label = safe(str(name).replace("_", " ").removesuffix(" at"), 20)
+        if isinstance(value, Mapping):
+            yield from _mapping(label, value)
+            continue
+        yield Fact(label, ((_value(name, value), "text"),), _whole(value))
+
+
+def _mapping(label: str, value: Mapping[object, object]) -> Iterator[Fact]:
+    whole = "\n".join(f"{key}={item}" for key, item in value.items())
+    for key, item in list(value.items())[:40]:
+        shown = number(item) if isinstance(item, int | float) and not isinstance(item, bool) else safe(item)
+        yield Fact(label, ((f"{safe(key, 60)} ", "dim"), (shown, "text")), f"{key}={item}")
+    if len(value) > 40:
+        yield Fact(label, ((f"+{len(value) - 40} more; y copies all", "dim"),), whole)
+
+
+def _value(name: str, value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{moment(value)} UTC"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, list | tuple):
+        return safe(", ".join(map(str, value)), 600)
+    return safe(value, 1000 if name in _FULL else 600)
+
+
+def _whole(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
