@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_dash.cli.output import csv_text, json_text, plain, utc
+from mlops_dash.cli.output import csv_text, json_text, plain, stdout, utc
 from mlops_dash.cli.tables import cut, table, width
 from mlops_dash.domain.environments import Health
 from saying import harmless, strict
@@ -49,6 +49,14 @@ def test_any_value_is_strict_json_that_cannot_act_on_a_terminal(value):
 def test_text_survives_json(text):
     read = json.loads(json_text(text))
     assert read == text.replace("\0", "\ufffd")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "utf-16"])
+def test_json_is_right_in_any_encoding(monkeypatch, encoding):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding))
+    stdout(json_text("é≠😀"))
+    assert json.loads(written.getvalue().decode(encoding)) == "é≠😀"
 
 
 @pytest.mark.parametrize(

@@ -99,8 +99,10 @@ def utc(moment: datetime) -> str:
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:
-    """Return strict JSON of ``value``; characters that could act on a terminal are escaped."""
-    text = json.dumps(plain(value), allow_nan=False, ensure_ascii=False, indent=indent)
+    """Return strict JSON of ``value``; what could act on a terminal or cannot be written there is escaped."""
+    encoding = (sys.stdout.encoding if sys.stdout else None) or "utf-8"
+    ascii_only = not encoding.lower().startswith("utf")
+    text = json.dumps(plain(value), allow_nan=False, ensure_ascii=ascii_only, indent=indent)
     return _ESCAPED.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
