@@ -133,6 +133,16 @@ def test_an_interrupt_is_quiet(monkeypatch, say):
     assert (said.code, said.out, said.err) == (130, "", "")
 
 
+def test_an_interrupted_reading_is_quiet_and_waits_for_nothing(monkeypatch, say, folder):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mlops_dash.project.Project.refresh", interrupted)
+    monkeypatch.setattr("mlops_dash.project.Project.close", lambda _: pytest.fail("closing may wait"))
+    said = say("sync")
+    assert (said.code, said.out, said.err) == (130, "", "")
+
+
 def test_an_error_of_our_own_is_short_and_its_log_holds_no_secret(monkeypatch, say, own_places):
     def broken(_: list[str]) -> int:
         password = "correct-horse"  # a local: never shown

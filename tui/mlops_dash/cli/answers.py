@@ -40,7 +40,7 @@ def live(options: Options, arguments: argparse.Namespace) -> int:
             stdout(reports.live_text(answer, room_of_stdout()))
         fine = tell_sources(answer.sources)
         for hint in answer.hints:
-            stderr(visible(hint, 500))
+            stderr(f"hint: {visible(hint, 500)}")
     return DONE if fine or answer.environments else FAILED
 
 

@@ -35,7 +35,7 @@ def dashboard(options: Options) -> int:
 
         return project_of(options)
 
-    return run(project)
+    return run(project, known_as=repr(options))
 
 
 def demo(options: Options, arguments: argparse.Namespace) -> int:

@@ -75,7 +75,12 @@ def opened(options: Options) -> Iterator[Project]:
         if project.store.notice:
             stderr(f"mlops-dash: {visible(project.store.notice, 500)}")
         yield project
-    finally:
+    except KeyboardInterrupt:  # the process ends now: closing would wait for what is being read
+        raise
+    except BaseException:
+        project.close()
+        raise
+    else:
         project.close()
 
 
