@@ -4,43 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_dash.domain.progress import Progress
 from mlops_dash.errors import SourceError
-from mlops_dash.sources import git_history, git_positions, git_refs
+from mlops_dash.sources import git_commits, git_positions, git_refs
 from mlops_dash.sources.base import Apply, Batch, Known, Position, Reading
+from mlops_dash.sources.git_commits import Mark
 from mlops_dash.sources.git_place import find_place
 from mlops_dash.sources.git_positions import CommitPosition
+from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_refs import Refs
-from mlops_dash.sources.git_runner import GitError, GitRunner
+from mlops_dash.sources.git_runner import GitRunner
 from mlops_dash.sources.git_state import count_changes, read_settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FORMAT = 1
 _STATE_EVERY = 30.0  # seconds between looks at the working tree, more where a look takes long
 _DAMAGE_HOLDS = 60.0  # seconds after which a damaged repository is tried again
-_MANY_GONE = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """What a position remembers. ``tips`` are the commits that all known history leads from; ``low`` is the
-    lowest ``seq`` given so far: newer commits go below it."""
-
-    repository: str
-    refs: str = ""
-    tips: list[str] = field(default_factory=list)
-    low: int = 0
-    count: int = 0
-    main: str | None = None
-    main_commit: str | None = None
-    version: int = _FORMAT
 
 
 class GitSource:
@@ -66,6 +50,7 @@ class GitSource:
         self._main = main
         self._refs: tuple[str, Refs] | None = None
         self._state: tuple[str, float, float] | None = None  # what it was read for, when, seconds it took
+        self._main_found: tuple[Refs, tuple[str | None, str | None]] | None = None
         self._given: str | None = None
         self._damage: tuple[str, float, SourceError] | None = None
 
@@ -98,18 +83,19 @@ class GitSource:
             raise known
         moved = mark is None or mark.refs != signature or reading.thorough
         refs = self.current_refs(fresh=moved)
-        main = git_refs.main_branch(self.runner, refs, self._main)
+        main = self.main_branch()
         damage: SourceError | None = None
-        after = _Mark(str(self.place.common), signature, refs.tips(), 0, 0, *main)
+        after = Mark(str(self.place.common), signature, refs.tips(), 0, 0, *main)
         if moved or mark is None:
             try:
-                after = yield from self._commits(reading, mark, after)
+                kept = reading.position == self._given
+                after = yield from git_commits.commits(self.runner, reading, mark, after, kept=kept)
             except GitError as error:
                 if not error.damaged or mark is not None:
                     self._damage = (signature, time.monotonic(), error)
                     raise
                 damage = error
-                after = yield from self._readable_commits(reading, after)
+                after = yield from git_commits.readable_commits(self.runner, reading, after)
         else:
             after = mark
         before = _commits_by_ref(reading.known)
@@ -133,9 +119,8 @@ class GitSource:
         Raises:
             SourceError: the repository cannot be read.
         """
-        refs = self.current_refs(fresh=False)
-        _, main_commit = git_refs.main_branch(self.runner, refs, self._main)
-        found = git_positions.positions(self.runner, [commit], refs, main_commit)
+        refs = self.current_refs()
+        found = git_positions.positions(self.runner, [commit], refs, self.main_branch()[1])
         return found[0] if found else CommitPosition(commit, in_repository=True)
 
     def current_refs(self, *, fresh: bool = False) -> Refs:
@@ -149,17 +134,28 @@ class GitSource:
             self._refs = (signature, git_refs.read_refs(self.runner, self.place))
         return self._refs[1]
 
+    def main_branch(self) -> tuple[str | None, str | None]:
+        """Return (name, commit) of the main branch, as it was when refs were read last.
+
+        Raises:
+            SourceError: the repository cannot be read.
+        """
+        refs = self.current_refs()
+        if self._main_found is None or self._main_found[0] is not refs:
+            self._main_found = (refs, git_refs.main_branch(self.runner, refs, self._main))
+        return self._main_found[1]
+
     def close(self) -> None:
         """Nothing stays open between readings."""
 
-    def _decoded(self, position: str | None) -> _Mark | None:
+    def _decoded(self, position: str | None) -> Mark | None:
         if position is None:
             return None
         try:
-            mark = _Mark(**json.loads(position))
+            mark = Mark(**json.loads(position))
         except (ValueError, TypeError):
             return None
-        same = mark.version == _FORMAT and mark.repository == str(self.place.common)
+        same = mark.version == Mark("").version and mark.repository == str(self.place.common)
         return mark if same else None
 
     def _known_damage(self, signature: str) -> SourceError | None:
@@ -168,7 +164,7 @@ class GitSource:
         seen, at, error = self._damage
         return error if seen == signature and time.monotonic() - at < _DAMAGE_HOLDS else None
 
-    def _position(self, mark: _Mark) -> Position:
+    def _position(self, mark: Mark) -> Position:
         shallow = self.place.shallow
         return Position(
             json.dumps(asdict(mark)),
@@ -176,77 +172,6 @@ class GitSource:
             "history incomplete (shallow clone)" if shallow else None,
             "git fetch --unshallow brings the rest." if shallow else None,
         )
-
-    # commits
-
-    def _commits(self, reading: Reading, mark: _Mark | None, after: _Mark) -> Generator[Batch, None, _Mark]:
-        if mark is not None:
-            try:
-                return (yield from self._newer_commits(reading, mark, after))
-            except GitError as error:
-                if not error.damaged:
-                    raise  # else: where it stood is gone, for example after a gc; read all
-        return (yield from self._all_commits(reading, after))
-
-    def _all_commits(self, reading: Reading, after: _Mark) -> Generator[Batch, None, _Mark]:
-        count = 0
-        for columns in git_history.log(self.runner, after.tips):
-            reading.cancel.check()
-            apply = Apply.APPEND if count else Apply.REPLACE
-            yield Batch("git_commit", git_history.table(columns, count), apply)
-            count += len(columns["hash"])
-            reading.progress(Progress(self.name, "commits", count))
-        if not count:
-            yield Batch("git_commit", git_history.no_commits(), Apply.REPLACE)
-        return _with(after, low=0, count=count)
-
-    def _newer_commits(self, reading: Reading, mark: _Mark, after: _Mark) -> Generator[Batch, None, _Mark]:
-        new_tips = [tip for tip in after.tips if tip not in set(mark.tips)]
-        old_tips = [tip for tip in mark.tips if tip not in set(after.tips)]
-        low, count = mark.low, mark.count
-        blocks = list(git_history.log(self.runner, new_tips, mark.tips))
-        parents = {parent for block in blocks for names in block["parents"] for parent in names.split(" ")}
-        gone = self._unreachable([tip for tip in old_tips if tip not in parents], after.tips)
-        if len(gone) > _MANY_GONE:
-            return (yield from self._all_commits(reading, after))
-        reading.cancel.check()
-        if blocks:
-            columns = {key: [value for block in blocks for value in block[key]] for key in blocks[0]}
-            low -= len(columns["hash"])
-            count += len(columns["hash"])
-            # where the last reading was ours and was kept, none of these can be there already
-            apply = Apply.APPEND if reading.position == self._given else Apply.UPSERT
-            yield Batch("git_commit", git_history.table(columns, low), apply, ("hash",))
-        if gone:
-            count -= len(gone)
-            yield Batch("git_commit", git_history.no_commits(), Apply.REPLACE_WHERE, ("hash",), tuple(gone))
-        return _with(after, low=low, count=count)
-
-    def _unreachable(self, old_tips: list[str], tips: list[str]) -> list[str]:
-        """Return the commits that only ``old_tips`` led to: history was rewritten or a branch deleted."""
-        if not old_tips:
-            return []
-        asked = "\n".join([*old_tips, *(f"^{tip}" for tip in tips)])
-        output = self.runner.run("rev-list", "--stdin", stdin=asked.encode() + b"\n", deadline=60.0)
-        return output.decode("ascii").split()
-
-    def _readable_commits(self, reading: Reading, after: _Mark) -> Generator[Batch, None, _Mark]:
-        """Read a damaged repository branch by branch: each gives what it has up to the hole."""
-        seen: set[str] = set()
-        yield Batch("git_commit", git_history.no_commits(), Apply.REPLACE)
-        for tip in after.tips[:100]:
-            reading.cancel.check()
-            try:
-                for columns in git_history.log(self.runner, [tip]):
-                    fresh = [i for i, name in enumerate(columns["hash"]) if name not in seen]
-                    if fresh:
-                        part = {key: [values[i] for i in fresh] for key, values in columns.items()}
-                        yield Batch("git_commit", git_history.table(part, len(seen)), Apply.APPEND)
-                        seen.update(part["hash"])
-            except GitError as error:
-                if not error.damaged:
-                    raise
-        return _with(after, low=0, count=len(seen))
 
     # the working tree
 
@@ -284,11 +209,11 @@ class GitSource:
     # commits that matter
 
     def _positions(
-        self, reading: Reading, refs: Refs, mark: _Mark | None, after: _Mark, before: dict[str, str | None]
+        self, reading: Reading, refs: Refs, mark: Mark | None, after: Mark, before: dict[str, str | None]
     ) -> Iterator[Batch]:
         wanted = [row[0] for row in reading.known.rows("commits_that_matter")]
         known = {
-            name: CommitPosition(name, there, behind, ahead, tuple(branches.split()), remote)
+            name: CommitPosition(name, there, behind, ahead, _names(branches), remote)
             for name, there, behind, ahead, branches, remote in reading.known.rows("commit_positions")
         }
         moved = mark is None or mark.refs != after.refs or reading.thorough
@@ -311,8 +236,8 @@ class GitSource:
             yield Batch("commit_position", git_positions.table([*kept, *found]), Apply.REPLACE)
 
 
-def _with(mark: _Mark, *, low: int, count: int) -> _Mark:
-    return _Mark(mark.repository, mark.refs, mark.tips, low, count, mark.main, mark.main_commit)
+def _names(branches: str) -> tuple[str, ...]:
+    return tuple(branches.split("\n")) if branches else ()
 
 
 def _commits_by_ref(known: Known) -> dict[str, str | None]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from mlops_dash.sources.git_runner import GitError, GitRunner, hashes
+from mlops_dash.sources.git_process import GitError
+from mlops_dash.sources.git_runner import GitRunner, hashes
 
 if TYPE_CHECKING:
     import pyarrow as pa

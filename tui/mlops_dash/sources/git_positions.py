@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_refs import Refs, object_kinds
-from mlops_dash.sources.git_runner import GitError, GitRunner, hashes, is_hash
+from mlops_dash.sources.git_runner import GitRunner, hashes, is_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mlops_dash.sources.git_history import milliseconds
 from mlops_dash.sources.git_place import GitPlace
-from mlops_dash.sources.git_runner import GitError, GitRunner, is_hash
+from mlops_dash.sources.git_process import GitError
+from mlops_dash.sources.git_runner import GitRunner, is_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,18 +11,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import selectors
-import shlex
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_dash.domain.text import visible
-from mlops_dash.errors import SourceError
+from mlops_dash.sources.git_process import GitError, GitProcess
 
 if TYPE_CHECKING:
     from git.cmd import Git
@@ -58,21 +53,6 @@ _ENVIRONMENT = {
 }
 # where the user keeps their own configuration is theirs to say: it holds safe.directory
 _KEPT = frozenset({"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"})
-_DAMAGE = re.compile(
-    r"missing|could not read|bad object|unable to read|corrupt|bad tree|invalid object|unable to find|"
-    r"not a valid object|bad revision|packfile|could not parse|broken ref",
-    re.IGNORECASE,
-)
-
-
-class GitError(SourceError):
-    """git could not answer.
-
-    Attributes:
-        damaged: an object is missing or unreadable; other objects may well be readable.
-    """
-
-    damaged = False
 
 
 def is_hash(text: str) -> bool:
@@ -163,7 +143,7 @@ class GitRunner:
         deadline: float,
         settings: Sequence[tuple[str, str]],
         keep_stdin: bool = False,
-    ) -> Iterator[_Process]:
+    ) -> Iterator[GitProcess]:
         git = self._opened()
         environment = dict(_ENVIRONMENT)
         if settings:  # by environment: a name may hold "=", which "-c" would split at
@@ -182,7 +162,7 @@ class GitRunner:
             )
         except OSError as error:
             raise GitError(f"git cannot be run in {self._shown}: {error.strerror}") from error
-        process = _Process(started, arguments[0], self._shown, deadline, stdin)
+        process = GitProcess(started, arguments[0], self._shown, deadline, stdin)
         try:
             yield process
         finally:
@@ -210,109 +190,10 @@ class GitRunner:
         return visible(str(self.root), 200)
 
 
-class _Process:
-    """One git process: input, output and errors are served in one loop, so that none can block another."""
-
-    def __init__(self, started: Any, verb: str, place: str, deadline: float, stdin: bytes | None) -> None:
-        self._handle = started  # GitPython ends the process when this goes
-        self._process = started.proc
-        self._verb, self._place, self._deadline = verb, place, deadline
-        self._end = time.monotonic() + deadline
-        self._errors = b""
-        self._unsent = memoryview(b"")
-        self._close_input = stdin is not None
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._process.stdout, selectors.EVENT_READ)
-        self._selector.register(self._process.stderr, selectors.EVENT_READ)
-        if stdin is not None:
-            self.send(stdin)
-
-    def send(self, data: bytes) -> None:
-        """Send input, as far as the process takes it, while its output is waited for."""
-        self._unsent = memoryview(bytes(self._unsent) + data)
-        if self._process.stdin not in self._selector.get_map():
-            os.set_blocking(self._process.stdin.fileno(), False)
-            self._selector.register(self._process.stdin, selectors.EVENT_WRITE)
-
-    def more(self) -> bytes:
-        """Return the next output; nothing at the end.
-
-        Raises:
-            GitError: the deadline passed.
-        """
-        while self._process.stdout in self._selector.get_map():
-            if data := self._served():
-                return data
-        return b""
-
-    def finish(self, accept: Sequence[int]) -> None:
-        """Wait for the end.
-
-        Raises:
-            GitError: it was late, or ended with a code that is not in ``accept``.
-        """
-        while self._process.stderr in self._selector.get_map():
-            self._served()
-        try:
-            code = self._process.wait(max(0.0, self._end - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise self._late() from None
-        if code not in accept:
-            raise _explained(self._errors.decode("utf-8", "replace"), self._verb, self._place)
-
-    def close(self) -> None:
-        """End the process if it still runs, with what it started, and release its pipes."""
-        self._selector.close()
-        if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                with contextlib.suppress(OSError):  # unsent input of a process that is gone
-                    pipe.close()
-
-    def _served(self) -> bytes:
-        ready = self._selector.select(max(0.0, self._end - time.monotonic()))
-        if not ready:
-            raise self._late()
-        output = b""
-        for key, _ in ready:
-            if key.fileobj is self._process.stdin:
-                self._send_some()
-                continue
-            data = os.read(key.fd, 1 << 18)
-            if not data:
-                self._selector.unregister(key.fileobj)
-            elif key.fileobj is self._process.stdout:
-                output = data
-            else:
-                self._errors = (self._errors + data)[: 1 << 16]
-        return output
-
-    def _send_some(self) -> None:
-        pipe = self._process.stdin
-        try:
-            self._unsent = self._unsent[os.write(pipe.fileno(), self._unsent[: 1 << 16]) :]
-        except BlockingIOError:
-            return
-        except OSError:  # it ended early and says why itself
-            self._unsent = memoryview(b"")
-        if not self._unsent:
-            self._selector.unregister(pipe)
-            if self._close_input:
-                pipe.close()
-
-    def _late(self) -> GitError:
-        return GitError(
-            f"git {self._verb} took longer than {self._deadline:g} s in {self._place} and was stopped"
-        )
-
-
 class ObjectReader:
     """Reads objects one after the other from one ``git cat-file --batch``."""
 
-    def __init__(self, process: _Process) -> None:
+    def __init__(self, process: GitProcess) -> None:
         self._process = process
         self._read = b""
 
@@ -374,29 +255,3 @@ def _without(ours: dict[str, str]) -> list[str]:
     if env is None:
         raise GitError(f"{names[0]} is set, and would lead git elsewhere", f"Unset {names[0]}.")
     return [env, *(word for name in names for word in ("-u", name))]
-
-
-def _explained(errors: str, verb: str, place: str) -> GitError:
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    named = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
-    reason = named[0] if named else ""
-    reason = visible(reason.removeprefix("fatal: ").removeprefix("error: "), 300)
-    if "dubious ownership" in errors:
-        owned = re.search(r"repository at '(.*)'", errors)
-        where = owned[1] if owned else place
-        return GitError(
-            f"git refuses {visible(where, 200)}: it belongs to another user",
-            f"If you trust it: git config --global --add safe.directory {shlex.quote(visible(where, 200))}",
-        )
-    if "not a git repository" in errors:
-        return GitError(f"{place} is no Git repository", "Check --repo and [git] repo.")
-    if "repository version" in errors or "unknown repository extension" in errors:
-        return GitError(f"{place} needs a newer git: {reason}", "Install a newer git.")
-    error = GitError(f"git {verb} failed in {place}: {reason or 'it gave no reason'}")
-    if _DAMAGE.search(errors):
-        error = GitError(
-            f"An object of {place} is missing or damaged: {reason}",
-            "git fsck lists what is broken; a fresh clone or git fetch may bring it back.",
-        )
-        error.damaged = True
-    return error

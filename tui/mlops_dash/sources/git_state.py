@@ -8,7 +8,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mlops_dash.domain.text import storable
 from mlops_dash.sources.git_place import GitPlace
-from mlops_dash.sources.git_runner import GitError, GitRunner
+from mlops_dash.sources.git_process import GitError
+from mlops_dash.sources.git_runner import GitRunner
 
 
 @dataclass(frozen=True, slots=True)

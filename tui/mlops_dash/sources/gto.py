@@ -1,0 +1,81 @@
+"""GTO as a source: model versions and stages that annotated Git tags record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any
+
+from mlops_dash.sources.base import Apply, Batch, Position, Reading
+from mlops_dash.sources.git import GitSource
+from mlops_dash.sources.gto_tags import interpret
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FORMAT = 1
+# columns in the order of the rows' fields
+_VERSION = ("model", "version", "commit_hash", "tag", "created_at", "author", "deprecated")
+_ASSIGNMENT = ("model", "stage", "n", "version", "commit_hash", "tag", "assigned_at", "author", "active")
+
+
+class GtoSource:
+    """The GTO registry in a repository's tags. Counts are empty where there is none."""
+
+    name = "gto"
+    kind = "git-tags"
+
+    def __init__(self, git: GitSource) -> None:
+        self._git = git
+
+    def changed(self, position: str | None) -> bool:
+        """Tell from file times alone whether any ref moved."""
+        return position is None or _seen(position) != self._mark()
+
+    def read(self, reading: Reading) -> Iterator[Batch | Position]:
+        """Yield all versions and assignments if any ref moved."""
+        mark = self._mark()
+        unmoved = reading.position is not None and _seen(reading.position) == mark and not reading.thorough
+        versions, assignments = interpret(self._git.current_refs().refs)
+        if not unmoved:
+            yield Batch("gto_version", _table(_VERSION, map(astuple, versions)), Apply.REPLACE)
+            yield Batch("gto_assignment", _table(_ASSIGNMENT, map(astuple, assignments)), Apply.REPLACE)
+        counts = ""
+        if versions or assignments:
+            stages = len({(a.model, a.stage) for a in assignments if a.active})
+            counts = f"{_some(len(versions), 'version')} · {_some(stages, 'stage')}"
+        yield Position(json.dumps(mark), counts)
+
+    def close(self) -> None:
+        """Nothing stays open between readings."""
+
+    def _mark(self) -> list[Any]:
+        place = self._git.place
+        return [_FORMAT, str(place.common), place.refs_signature()]
+
+
+def _seen(position: str) -> object:
+    try:
+        return json.loads(position)
+    except ValueError:
+        return None
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _table(names: Sequence[str], found: Iterable[tuple[Any, ...]]) -> pa.Table:
+    import pyarrow as pa
+
+    kinds = {"n": pa.int64(), "created_at": pa.int64(), "assigned_at": pa.int64()}
+    kinds |= {"deprecated": pa.bool_(), "active": pa.bool_()}
+    rows = list(found)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return pa.table(
+        {
+            name: pa.array(values, kinds.get(name, pa.string()))
+            for name, values in zip(names, columns, strict=True)
+        }
+    )
