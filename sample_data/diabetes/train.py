@@ -1,6 +1,6 @@
 """Train one model of progression and log the run to MLflow.
 
-    python train.py --model forest --depth 4 --register
+python train.py --model forest --depth 4 --register
 """
 
 import argparse
@@ -10,9 +10,8 @@ from pathlib import Path
 
 import mlflow
 from mlflow.models import infer_signature
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
-
 from progression.data import COLUMNS, TARGET, load, split
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 EXPERIMENT = "progression"
 HOPELESS = 10_000.0  # an error that no model comes back from; progression itself is below 350
@@ -54,7 +53,7 @@ def main():
     frame = load(options.data)
     train, validation = split(frame)
     experiment(options.experiment)
-    with mlflow.start_run(run_name=run_name(params)):
+    with mlflow.start_run(run_name=run_name(options, params)):
         mlflow.log_params(params)
         dataset = mlflow.data.from_pandas(frame, source=options.data, targets=TARGET, name="diabetes")
         mlflow.log_input(dataset, context="training")
@@ -69,10 +68,14 @@ def main():
             register(pipeline, validation[COLUMNS])
 
 
-def run_name(params):
-    """Name a run for what sets it apart: ``forest depth=4 trees=30``."""
-    settings = [f"{name}={value}" for name, value in sorted(params.items()) if name not in ("model", "seed")]
-    return " ".join([params["model"], *settings])
+def run_name(options, params):
+    """Name a run for its model and the options that were given: ``forest depth=4``."""
+    given = [
+        f"{name}={params[name]}"
+        for name in params
+        if name not in ("model", "seed") and getattr(options, name)
+    ]
+    return " ".join([params["model"], *given])
 
 
 def log_errors(predict, train, validation, step):

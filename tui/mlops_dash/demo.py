@@ -15,12 +15,9 @@ import tarfile
 import tempfile
 from contextlib import closing, suppress
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mlops_dash.errors import DashError, RefusedError
-
-if TYPE_CHECKING:
-    from mlops_dash.project.locate import Located
 
 PLACEHOLDER = "/mlops-dash-sample"
 MODEL = "progression"
@@ -33,9 +30,8 @@ _PATHS = (
     ("logged_models", "artifact_location"),
     ("model_versions", "storage_location"),
 )
-# environment, and the version that its alias named when its server was started
-_STORY = (("production", "4"), ("staging", "6"), ("canary", "5"))
-_CANARY_NOW = "6"
+# the environment whose alias moves after its server has started, and from which version to which
+_DRIFTS, _BEFORE, _AFTER = "canary", 5, 6
 
 
 def demo_folder(folder: Path | None = None) -> Path:
@@ -115,65 +111,73 @@ def start_story(folder: Path) -> tuple[str, ...]:
     """
     from mlops_dash.config_file import load_config
     from mlops_dash.project.locate import locate
+    from mlops_dash.targets.process import servers_folder
 
     config_path = folder / "mlops-dash.toml"
     located = locate(folder, load_config(config_path), config_path)
+    servers = servers_folder(located.identity)
     problems = []
-    for environment, version in _STORY:
+    for environment in ("production", "staging", "canary"):
         try:
-            _start(folder, located, environment, version)
+            _start(folder / "mlflow.db", servers, environment)
         except DashError as error:
             problems.append(f"{environment}: {error}")
+        except (sqlite3.Error, OSError) as error:
+            problems.append(f"{environment}: the sample project's store cannot be used: {error}")
     return tuple(problems)
 
 
-def _start(folder: Path, located: Located, environment: str, version: str) -> None:
+def _start(store: Path, servers: Path, environment: str) -> None:
     from mlops_dash.actions.servers import up
     from mlops_dash.actions.serving import Wanted
     from mlops_dash.config import ProcessTarget
-    from mlops_dash.paths import state_dir
     from mlops_dash.targets.process import is_running, read_record
 
-    servers = state_dir() / "servers" / located.identity
     record = read_record(servers, environment, MODEL)
     if record is not None and is_running(record):
         return
-    store = folder / "mlflow.db"
-    canary = environment == "canary"
-    if canary:
-        _move_alias(store, environment, version)
+    version = _declared(store, environment)
+    drifts = environment == _DRIFTS and version in (_BEFORE, _AFTER)
+    if drifts:
+        _move_alias(store, environment, _BEFORE)
+        version = _BEFORE
     try:
         run_id, source, location = _version(store, version)
         model_id = source.removeprefix("models:/")
-        up(Wanted(environment, MODEL, version, location, run_id, model_id), ProcessTarget(), servers)
+        up(Wanted(environment, MODEL, str(version), location, run_id, model_id), ProcessTarget(), servers)
     finally:
-        if canary:
-            _move_alias(store, environment, _CANARY_NOW)
+        if drifts:
+            _move_alias(store, environment, _AFTER)
 
 
-def _version(store: Path, version: str) -> tuple[str, str, str]:
+def _declared(store: Path, alias: str) -> int:
+    """Return the version that an alias of the sample's model names."""
+    question = "select version from registered_model_aliases where name = ? and alias = ?"
+    return int(_row(store, question, (MODEL, alias))[0])
+
+
+def _version(store: Path, version: int) -> tuple[str, str, str]:
     """Return run, source and location of one version of the sample's model."""
-    with closing(sqlite3.connect(store.as_uri() + "?mode=ro", uri=True)) as connection:
-        row = connection.execute(
-            "select run_id, source, storage_location from model_versions where name = ? and version = ?",
-            (MODEL, int(version)),
-        ).fetchone()
+    question = "select run_id, source, storage_location from model_versions where name = ? and version = ?"
+    run_id, source, location = _row(store, question, (MODEL, version))
+    return run_id, source, location
+
+
+def _row(store: Path, question: str, parameters: tuple[object, ...]) -> tuple[Any, ...]:
+    with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
+        row: tuple[Any, ...] | None = connection.execute(question, parameters).fetchone()
     if row is None:
-        raise DashError(
-            f"The sample project has no version {version} any more.", "Delete its folder, start anew."
-        )
-    return str(row[0]), str(row[1]), str(row[2])
+        raise DashError("the sample project is not as it was made", "Delete its folder, start anew.")
+    return row
 
 
-def _move_alias(store: Path, alias: str, version: str) -> None:
+def _move_alias(store: Path, alias: str, version: int) -> None:
     """Move an alias in the demo's own store, which this release's MLflow wrote."""
-    with (
-        closing(sqlite3.connect(store.as_uri() + "?mode=rw", uri=True, timeout=10)) as connection,
-        connection,
-    ):
+    connection = sqlite3.connect(f"{store.as_uri()}?mode=rw", uri=True, timeout=10)
+    with closing(connection), connection:
         connection.execute(
             "update registered_model_aliases set version = ? where name = ? and alias = ?",
-            (int(version), MODEL, alias),
+            (version, MODEL, alias),
         )
 
 

@@ -17,6 +17,6 @@ def split(frame):
 
     The side hangs on the patient's number alone: whatever version of the data, nobody changes sides.
     """
-    validation = np.random.default_rng(8).random(1000) < 0.2
+    validation = np.random.default_rng(521).random(1000) < 0.2
     side = validation[frame["patient"].to_numpy()]
     return frame[~side], frame[side]
