@@ -44,7 +44,7 @@ def first_sync(house: House) -> Iterator[Figure]:
 def refresh(house: House) -> Iterator[Figure]:
     """P3: a refresh after one new run, and after nothing."""
     with _project(house.plain, house.fresh_cache()) as project:
-        project.refresh()
+        _refresh(project)
         unchanged = [_took(project.refresh) for _ in range(20)]
         added: list[str] = []
         try:
@@ -68,7 +68,7 @@ def repository(house: House) -> Iterator[Figure]:
     ours, reference, after = [], [], []
     for _ in range(house.rounds):
         with _project(house.repository, house.fresh_cache()) as project:
-            ours.append(_took(project.refresh))
+            ours.append(_took(lambda: _refresh(project)))
             reference.append(timed(log, folder=house.repository))
             add_commit(house.repository)
             after.append(_took(project.refresh))
@@ -93,7 +93,8 @@ def _rows_read(project: Any) -> int:
     """Refresh once more, counting the rows that the tracking source hands over."""
     import pyarrow
 
-    source = next(source for source in project.sources if source.name == "tracking")
+    refresher = project.refresher
+    source = next(source for source in (*refresher.first, *refresher.second) if source.name == "tracking")
     read = source.read
     rows = 0
 
@@ -122,6 +123,12 @@ def _project(folder: Path, cache: Path) -> Any:
     from mlops_dash.project import open_project
 
     return contextlib.closing(open_project(folder))
+
+
+def _refresh(project: Any) -> None:
+    failed = [status for status in project.refresh().statuses if status.status in ("failed", "stale")]
+    if failed:
+        raise SystemExit(f"could not be read: {failed}")
 
 
 def _took(call: Callable[[], object]) -> float:

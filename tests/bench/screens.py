@@ -54,7 +54,7 @@ def stalls(house: House) -> Iterator[Figure]:
     worst, ninety_nine = [], []
     for number in range(3):
         log = house.scratch / f"heartbeat-{number}.json"
-        command = [sys.executable, str(HEARTBEAT), str(log), "--project", str(house.board)]
+        command = [sys.executable, str(HEARTBEAT), str(log)]
         with Terminal(command, house.environment(house.fresh_cache()), house.board) as terminal:
             painted = terminal.started + terminal.wait_for(["Live"])
             synced = terminal.started + terminal.wait_for(filled(house), FIRST_SYNC_TIMEOUT)
@@ -77,4 +77,4 @@ def filled(house: House) -> list[str]:
 
 
 def _dashboard(house: House, cache: Path) -> Terminal:
-    return Terminal([*house.program, "--project", str(house.board)], house.environment(cache), house.board)
+    return Terminal(house.program, house.environment(cache), house.board)

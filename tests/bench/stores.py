@@ -31,7 +31,7 @@ for model in models:
     client.create_registered_model(model)
     for version in range(versions):
         client.create_model_version(model, f"mlartifacts/{model}/{version}", run.info.run_id)
-client.delete_run(run.info.run_id)
+print(run.info.run_id)
 """
 
 
@@ -57,7 +57,7 @@ def make_store(path: Path, shape: Shape) -> None:
         ",".join(MODELS),
         "6",
     ]
-    subprocess.run(command, check=True, capture_output=True)
+    made = subprocess.run(command, check=True, capture_output=True, text=True)
     store = sqlite3.connect(aside)
     store.execute("pragma journal_mode=wal")
     store.execute("pragma synchronous=off")
@@ -72,6 +72,7 @@ def make_store(path: Path, shape: Shape) -> None:
         print(f"\r  {numbers.stop:,} of {shape.runs:,} runs", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     _register(store, run_ids)
+    _remove(store, made.stdout.split()[-1])
     store.commit()
     store.execute("pragma journal_mode=delete")
     store.close()
@@ -93,9 +94,7 @@ def add_run(path: Path, number: int, shape: Shape) -> str:
 def remove_run(path: Path, run_id: str) -> None:
     """Take a run out again, so that the store can be measured once more."""
     with sqlite3.connect(path) as store:
-        for table in ("params", "tags", "latest_metrics", "metrics", "runs"):
-            store.execute(f"delete from {table} where run_uuid = ?", (run_id,))
-        store.execute("delete from inputs where destination_id = ?", (run_id,))
+        _remove(store, run_id)
     store.close()
 
 
@@ -129,6 +128,12 @@ def insert_runs(
     for table, rows in tables.items():
         _insert(store, table, rows)
     return [row["run_uuid"] for row in tables["runs"]]
+
+
+def _remove(store: sqlite3.Connection, run_id: str) -> None:
+    for table in ("params", "tags", "latest_metrics", "metrics", "runs"):
+        store.execute(f"delete from {table} where run_uuid = ?", (run_id,))
+    store.execute("delete from inputs where destination_id = ?", (run_id,))
 
 
 def _run_row(number: int, run_id: str, experiment: int, started: int) -> dict[str, Any]:
