@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,34 @@ from mlops_dash.errors import DashError
 if TYPE_CHECKING:
     from mlops_dash.answers.shapes import LiveAnswer
     from mlops_dash.ui.board import Board
+    from mlops_dash.ui.glance import Glance
 
-Opening = Future["tuple[Board, LiveAnswer]"]
+
+class Opening(Future["tuple[Board, LiveAnswer]"]):
+    """A project being opened in a daemon thread, and what its board says then.
+
+    Args:
+        project_factory: opens the project; may raise.
+    """
+
+    def __init__(self, project_factory: Callable[[], Board]) -> None:
+        super().__init__()
+        self._factory = project_factory
+        self._started = False
+
+    def start(self) -> Opening:
+        """Begin, unless it has begun."""
+        if not self._started:
+            self._started = True
+            Thread(target=self._work, name="mlops-dash open", daemon=True).start()
+        return self
+
+    def _work(self) -> None:
+        try:
+            board = self._factory()
+            self.set_result((board, board.live()))
+        except BaseException as error:  # noqa: BLE001 - carried to the one who waits
+            self.set_exception(error)
 
 
 def terminal_problem() -> str | None:
@@ -32,38 +59,27 @@ def terminal_problem() -> str | None:
     return None
 
 
-def open_in_background(project_factory: Callable[[], Board]) -> Opening:
-    """Open the project and ask for its board in a daemon thread, while the interface is being imported."""
-    opening: Opening = Future()
-
-    def work() -> None:
-        try:
-            board = project_factory()
-            opening.set_result((board, board.live()))
-        except BaseException as error:  # noqa: BLE001 - carried to the one who waits
-            opening.set_exception(error)
-
-    Thread(target=work, name="mlops-dash open", daemon=True).start()
-    return opening
-
-
-def run(project_factory: Callable[[], Board]) -> int:
+def run(project_factory: Callable[[], Board], *, known_as: str | None = None) -> int:
     """Show the dashboard until it is left.
 
     Args:
         project_factory: opens the project; called once, in a thread. A ``DashError`` that it raises ends the
             dashboard, is printed on standard error and gives the exit status.
+        known_as: tells this project from others, for the glance that the first frame is drawn from.
 
     Returns:
         The exit status: 0, 128 + n after signal n, 1 after an internal error, or the error's own.
     """
-    opening = open_in_background(project_factory)
+    opening = Opening(project_factory)
+    place, seen = _glance(known_as)
+    if seen is None:
+        opening.start()  # while Textual is being imported; else as soon as the first frame is drawn
 
     from mlops_dash.ui import terminal
     from mlops_dash.ui.dashboard import Dashboard
 
     terminal.remember()
-    app = Dashboard(opening)
+    app = Dashboard(opening, seen=seen, place=place)
     app.run()
     code = app.return_code or 0
     if app.fatal is not None:
@@ -77,6 +93,15 @@ def run(project_factory: Callable[[], Board]) -> int:
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+def _glance(known_as: str | None) -> tuple[Path | None, Glance | None]:
+    if known_as is None:
+        return None, None
+    from mlops_dash.ui import glance
+
+    place = glance.place(known_as)
+    return place, glance.load(place)
 
 
 def _tell(error: DashError) -> None:

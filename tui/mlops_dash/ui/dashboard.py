@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
@@ -20,11 +21,12 @@ from mlops_dash.domain.freshness import SourceStatus
 from mlops_dash.domain.progress import Progress
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError
-from mlops_dash.ui import messages, terminal
+from mlops_dash.ui import glance, messages, terminal
 from mlops_dash.ui.app import Opening
 from mlops_dash.ui.board import Board
 from mlops_dash.ui.commands import BY_ID, COMMANDS, LIVE, TRACE, bindings, keys_of, on_screen
 from mlops_dash.ui.fence import ControlFence
+from mlops_dash.ui.glance import Glance
 from mlops_dash.ui.reader import Reader
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live import LiveScreen
@@ -44,7 +46,10 @@ class Dashboard(App[None]):
     """mlops-dash on a terminal.
 
     Args:
-        opening: the project being opened, with the board's answer from the last snapshot.
+        opening: the project being opened, with the board's answer from the last snapshot; begun after the
+            first frame where it has not begun yet.
+        seen: the board as it was last seen.
+        place: where to keep what was seen, for the next start.
     """
 
     TITLE = "mlops-dash"
@@ -54,9 +59,12 @@ class Dashboard(App[None]):
     MODES: ClassVar[dict[str, Any]] = {LIVE: LiveScreen, TRACE: _trace_screen}
     DEFAULT_MODE = LIVE
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, *, seen: Glance | None = None, place: Path | None = None) -> None:
         super().__init__()
         self._opening = opening
+        self._place = place
+        self._kept = False
+        self.project_name = ""
         self._fence = ControlFence()
         self.board: Board | None = None
         self.reader: Reader | None = None
@@ -70,7 +78,11 @@ class Dashboard(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = preferred(os.environ.get("COLORFGBG"))
-        if opening.done() and opening.exception() is None:
+        if seen is not None:
+            self._take(seen.answer)
+            self.project_name = seen.project
+            self._use_theme(seen.theme)
+        elif opening.done() and opening.exception() is None:
             self._adopt(*opening.result())
 
     # -- start and end ------------------------------------------------------------------------------------
@@ -80,25 +92,23 @@ class Dashboard(App[None]):
         return datetime.now(UTC)
 
     @property
-    def project_name(self) -> str:
-        """Name of the project, empty until it is open."""
-        return self.board.name if self.board is not None else ""
-
-    @property
     def configured_keys(self) -> dict[str, str]:
         """Keys that the configuration rebinds, by command."""
         return self.board.config.keys if self.board is not None else {}
 
     def _adopt(self, board: Board, answer: LiveAnswer) -> None:
         self.board = board
+        self.project_name = board.name
         self._take(answer)
-        ui = board.config.ui
-        if ui.theme and ui.theme in self.available_themes:
-            self.theme = ui.theme
+        self._use_theme(board.config.ui.theme)
         if keys := {name: key for name, key in board.config.keys.items() if name in BY_ID}:
             self.set_keymap(keys)
             for name in keys.keys() & {command.id for command in COMMANDS if not command.keys}:
                 self.bind(keys[name], f"do('{name}')", show=False)
+
+    def _use_theme(self, name: str | None) -> None:
+        if name and name in self.available_themes:
+            self.theme = name
 
     def on_mount(self) -> None:
         """Begin to read."""
@@ -109,6 +119,7 @@ class Dashboard(App[None]):
             self._start_reading()
         else:
             self._opening.add_done_callback(self._opened)
+            self.call_after_refresh(self._opening.start)
 
     def _opened(self, opening: Opening) -> None:
         """Called in the opening thread."""
@@ -148,8 +159,15 @@ class Dashboard(App[None]):
             terminal.force_exit(129, 1.0)
             self.exit(return_code=129)
 
+    def _keep_glance(self) -> None:
+        if self._place is not None and self.board is not None and self.answer and self.answer.environments:
+            seen = Glance(self.board.name, self.board.config.ui.theme, self.answer)
+            glance.save(self._place, seen)
+            self._kept = True
+
     def let_go(self) -> bool:
-        """Cancel what still reads; tell whether everything has ended."""
+        """Keep a glance, cancel what still reads; tell whether everything has ended."""
+        self._keep_glance()
         if self.reader is None:
             return self._opening.done()
         ended = self.reader.stop()
@@ -208,6 +226,8 @@ class Dashboard(App[None]):
         if self.reader is not None and self.reader.is_current(message):
             self._take(message.answer)
             self._show_answer()
+            if not self._kept:
+                self._keep_glance()
 
     def on_trace_answered(self, message: messages.TraceAnswered) -> None:
         """Hand a lineage to the Trace screen."""

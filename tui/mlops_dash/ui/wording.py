@@ -101,7 +101,7 @@ def number(value: float | None) -> str:
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
     if value != 0 and (abs(value) >= 10_000_000 or abs(value) < 0.0001):
         return f"{value:.3e}"
-    if value == int(value) or abs(value) >= 10_000:
+    if value == 0 or abs(value) >= 10_000:
         return f"{value:,.0f}"
     return f"{value:#.4g}".rstrip(".")
 

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from mlops_dash.ui.commands import BY_ID, Command, keys_of, on_screen
+from mlops_dash.ui.commands import BY_ID, LIVE, TRACE, Command, keys_of, on_screen
 from mlops_dash.ui.widgets.bars import KeyBar, KeyHint, TitleBar
 from mlops_dash.ui.widgets.facts import Facts
 from mlops_dash.ui.widgets.list_view import ListView
@@ -48,7 +48,7 @@ class BoardScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out."""
-        yield TitleBar(self.dash.now)
+        yield TitleBar(self.dash.now, self.dash.do)
         yield from self.body()
         yield KeyBar(self.dash.do)
 
@@ -72,6 +72,10 @@ class BoardScreen(Screen[None]):
     def update_title(self, *, force: bool = False) -> None:
         """Show project and sources as the app knows them."""
         if bar := next(iter(self.query(TitleBar)), None):
+            keys = self.dash.configured_keys
+            bar.screens = tuple(
+                (*keys_of(BY_ID[name], keys)[:1], BY_ID[name].title, name == self.kind) for name in (LIVE, TRACE)
+            )  # type: ignore[assignment]
             bar.show(self.dash.project_name, self.dash.sources, self.dash.progress, force=force)
 
     def update_keys(self) -> None:
@@ -81,6 +85,10 @@ class BoardScreen(Screen[None]):
             return
         shown = sorted((c for c in on_screen(self.kind) if c.bar), key=lambda command: command.bar)
         bar.show([self._hint(command) for command in shown])
+
+    def why_not_back(self) -> str | None:
+        """Nothing to go back from."""
+        return None
 
     def _hint(self, command: Command) -> KeyHint:
         keys = keys_of(command, self.dash.configured_keys)
@@ -133,8 +141,12 @@ class BoardScreen(Screen[None]):
         panel = self.panel()
         full = not self.has_class("-full") and panel is not None
         self.set_class(full, "-full")
-        for view in self.query(ListView):
-            view.set_class(full and view is panel, "-shown")
+        kept = set(panel.ancestors_with_self) if full and panel is not None else set()
+        boxes = {box for view in self.query(ListView) for box in view.ancestors_with_self} - {self, self.app}
+        for box in boxes:
+            if isinstance(box, Widget):
+                box.set_class(box in kept, "-shown")
+                box.set_class(full and box not in kept, "-hidden")
 
     def leave_full(self) -> bool:
         """Show all panels again; tell whether only one was shown."""

@@ -51,7 +51,7 @@ def lineage_lines(answer: TraceAnswer) -> list[LineageLine]:
     lines: list[LineageLine] = []
     focus = nodes.get(answer.focus)
     if focus is not None:
-        lines.append(LineageLine(focus.id, "", focus, "followed"))
+        lines.append(LineageLine(focus.id, "", focus))
         drawn.add(focus.id)
     for title, ways, side in (("came from", back, 0), ("led to", forward, 1)):
         tree = list(_tree(answer.focus, nodes, ways, side, drawn, ""))

@@ -15,6 +15,7 @@ from mlops_dash.ui.commands import LIVE
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live_empty import empty_facts, opening_facts
 from mlops_dash.ui.screens.live_facts import environment_facts
+from mlops_dash.ui.screens.live_metrics import metrics_table, show_metrics
 from mlops_dash.ui.screens.live_rows import (
     COLUMNS,
     GIVES,
@@ -42,16 +43,23 @@ class LiveScreen(BoardScreen):
         super().__init__()
         self._name_metric = True
         self.environments: Table[EnvironmentRow] = Table(
-            COLUMNS, GIVES, key_of=row_key, cells_of=self._cells, text_of=row_text, id="environments"
+            COLUMNS,
+            GIVES,
+            key_of=row_key,
+            cells_of=self._cells,
+            text_of=row_text,
+            steady=True,
+            id="environments",
         )
         self.attention = Facts(title="Attention", label_width=1, id="attention")
         self.details = Facts(title="Details", id="details")
+        self.metrics = metrics_table()
         self.message = Facts(label_width=11, id="message")
 
     def body(self) -> Iterable[Widget]:
         """Table, attention and details; or the message of an empty or opening board."""
         yield self.environments
-        yield Container(self.attention, self.details, id="below")
+        yield Container(Container(self.attention, self.metrics, id="left"), self.details, id="below")
         yield self.message
 
     def on_mount(self) -> None:
@@ -129,6 +137,8 @@ class LiveScreen(BoardScreen):
             return
         title = f"{safe(row.environment, 40)} · {safe(row.model, 40)} {version(row.live)}"
         self.details.show(list(environment_facts(row, self.dash.now())), title=title, note="")
+        if self.dash.answer is not None:
+            show_metrics(self.metrics, row, self.dash.answer.environments)
 
     def _cells(self, row: EnvironmentRow) -> Sequence[Cell]:
         return row_cells(row, self.dash.now(), name_metric=self._name_metric)
@@ -208,6 +218,11 @@ class LiveScreen(BoardScreen):
         """Open the serving address."""
         if address := self._address():
             self.dash.browse(address)
+
+    def why_not_back(self) -> str | None:
+        """This is where one comes from."""
+        away = self.has_class("-full") or self.environments.needle or self.panel() is not self.environments
+        return None if away else "this is the first screen; q leaves"
 
     def do_back(self) -> None:
         """Show all panels; show all rows; the cursor back to the table."""

@@ -46,6 +46,7 @@ class TraceScreen(BoardScreen):
             cells_of=self._cells,
             text_of=line_text,
             selectable_of=lambda line: line.node is not None,
+            steady=True,
             title="Lineage",
             id="lineage",
         )

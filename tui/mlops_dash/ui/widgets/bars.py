@@ -38,10 +38,12 @@ class Bar(Widget):
 class TitleBar(Bar):
     """App, project and the source strip: what was read, how much, when, and what failed."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], do: Callable[[str], None]) -> None:
         super().__init__()
-        self._now = now
+        self._now, self._do = now, do
         self.project = ""
+        self.screens: tuple[tuple[str, str, bool], ...] = ()
+        self._tabs: list[tuple[int, int, str]] = []
         self.sources: tuple[SourceStatus, ...] = ()
         self.progress: dict[str, Progress] = {}
         self._drawn: Line = ()
@@ -59,15 +61,37 @@ class TitleBar(Bar):
     def line(self, width: int) -> Line:
         """The longest form that fits."""
         project = safe(self.project, 40)
-        head: Line = ((" mlops-dash", "title"), (f" · {project}" if project else "", "strong"))
+        name: Line = ((" mlops-dash", "title"), (f" · {project}" if project else "", "strong"))
         wanted = [status for status in self.sources if status.status is not Freshness.ABSENT]
         wanted = wanted or list(self.sources)
         for form in range(4):
             strip = self._strip(wanted, form)
-            room = width - width_of(head) - width_of(strip) - 1
-            if room >= 2:
-                return (*head, (" " * room, "text"), *strip, (" ", "text"))
-        return cut((*head, ("  ", "text"), *strip), width)
+            for tabs in (True, False):
+                head = (*name, *self._tab_line(width_of(name))) if tabs else name
+                room = width - width_of(head) - width_of(strip) - 1
+                if room >= 2:
+                    self._tabs = self._tabs if tabs else []
+                    return (*head, (" " * room, "text"), *strip, (" ", "text"))
+        self._tabs = []
+        return cut((*name, ("  ", "text"), *strip), width)
+
+    def _tab_line(self, at: int) -> Line:
+        spans: list[tuple[str, str]] = [("   ", "text")]
+        self._tabs = []
+        at += 3
+        for key, title, here in self.screens:
+            text = f"{key} {title}"
+            self._tabs.append((at, at + len(text), title.lower()))
+            spans += [(f"{key} ", "key" if here else "dim"), (title, "strong" if here else "dim"), ("  ", "text")]
+            at += len(text) + 2
+        return tuple(spans)
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to the clicked screen."""
+        for start, end, screen in self._tabs:
+            if start <= event.x < end:
+                self._do(screen)
+                return
 
     def _strip(self, sources: Sequence[SourceStatus], form: int) -> Line:
         now = self._now()

@@ -59,7 +59,7 @@ def wrap(line: Line, width: int, limit: int = 40) -> list[Line]:
             while used + cells > width:
                 head = set_cell_size(word, max(1, width - used)).rstrip() if word.strip() else ""
                 lines[-1].append((head, role))
-                word = word[max(1, len(head)) :] if head else ""
+                word = word[max(1, len(head)) :].lstrip() if head else ""
                 cells = cell_len(word)
                 if word:
                     lines.append([])

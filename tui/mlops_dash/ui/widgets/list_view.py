@@ -34,8 +34,6 @@ class ListView(ScrollView, can_focus=True):
         background: $background;
     }
     """
-    PASSIVE_CURSOR: ClassVar[bool] = False
-    """Whether the cursor is shown while another panel has the focus."""
     _CACHED: ClassVar[int] = 512
 
     class Selected(Message):
@@ -67,6 +65,7 @@ class ListView(ScrollView, can_focus=True):
     def __init__(self, *, title: str = "", id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.title = title
+        self.steady_cursor = False
         self.note = ""
         self.cursor: int | None = None
         self._hovered: int | None = None
@@ -296,7 +295,7 @@ class ListView(ScrollView, can_focus=True):
         palette = self.palette
         base = self._base()
         mark = " "
-        if under and (self.has_focus or self.PASSIVE_CURSOR):
+        if under and (self.has_focus or self.steady_cursor):
             base += palette.cursor if self.has_focus else palette.selected
             mark = "▌"
         elif hovered:

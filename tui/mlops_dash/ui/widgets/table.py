@@ -55,9 +55,8 @@ class Table(ListView, Generic[Item]):
         cells_of: its cells, one per column; called for rows in sight only.
         text_of: the text that the filter looks in.
         selectable_of: whether the cursor can stand on an item.
+        steady: the cursor stays in sight while another panel has the focus.
     """
-
-    PASSIVE_CURSOR = True
 
     def __init__(
         self,
@@ -68,10 +67,12 @@ class Table(ListView, Generic[Item]):
         cells_of: Callable[[Item], Sequence[Cell]],
         text_of: Callable[[Item], str],
         selectable_of: Callable[[Item], bool] = lambda _: True,
+        steady: bool = False,
         title: str = "",
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(title=title, id=id)
+        self.steady_cursor = steady
         self._selectable_of = selectable_of
         self.columns = list(columns)
         self._gives = tuple(gives)
@@ -81,6 +82,13 @@ class Table(ListView, Generic[Item]):
         self._cells: dict[int, Sequence[Cell]] = {}
         self._plan: tuple[int, dict[int, tuple[int, int]], int] | None = None
         self.needle = ""
+
+    def reshape(self, columns: Sequence[Column], gives: Sequence[Give]) -> None:
+        """Have other columns; to be followed by :meth:`show`."""
+        self.columns = list(columns)
+        self._gives = tuple(gives)
+        self._cells.clear()
+        self._plan = None
 
     def show(self, items: Sequence[Item]) -> None:
         """Show other items, the cursor staying on its key."""
