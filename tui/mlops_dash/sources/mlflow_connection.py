@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 from mlops_dash.errors import DashError, SourceError
 
@@ -217,6 +218,7 @@ class Reader:
             options += "&immutable=1"
         self._uri = "file:" + quote(str(path.absolute())) + options
         self._lanes: dict[int, Lane] = {}
+        self._streams: WeakSet[Stream] = WeakSet()
         self._opening = threading.Lock()
         self._converter = duckdb.connect(
             ":memory:", config={"threads": "1", "enable_external_access": "false"}
@@ -230,7 +232,9 @@ class Reader:
 
     def stream(self, sql: str, lane: int = 0) -> Stream:
         """Return a selection to be scanned later."""
-        return Stream(self.lane(lane), sql)
+        stream = Stream(self.lane(lane), sql)
+        self._streams.add(stream)
+        return stream
 
     def ask(self, sql: str, lane: int = 0, through: str = "from asked") -> list[tuple[Any, ...]]:
         """Return the rows of a small selection.
@@ -248,7 +252,9 @@ class Reader:
             stream.close()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and first what still reads from it."""
+        for stream in list(self._streams):
+            stream.close()
         for lane in self._lanes.values():
             lane.close()
         self._lanes.clear()
