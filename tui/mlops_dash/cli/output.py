@@ -95,7 +95,8 @@ def utc(moment: datetime) -> str:
         aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:  # the first or last hours of the calendar
         return moment.isoformat()
-    return aware.replace(tzinfo=None).isoformat() + "Z"
+    whole = aware.microsecond % 1000 == 0 and aware.microsecond
+    return aware.replace(tzinfo=None).isoformat(timespec="milliseconds" if whole else "auto") + "Z"
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:

@@ -66,7 +66,7 @@ def live_rows(answer: LiveAnswer) -> tuple[Sequence[str], list[Sequence[Any]]]:
                 row.primary_metric, metrics.get(row.primary_metric or ""),
                 code.commit if code else None, code.status if code else None, code.behind if code else None,
                 " ".join(f"{data.name}:{data.digest}" for data in row.data),
-                sum(data.newer for data in row.data),
+                _newer(row),
                 row.rebuildable.ready,
                 " ".join(item.code for item in row.attention),
             )
@@ -117,7 +117,7 @@ def _environment(row: EnvironmentRow, now: datetime) -> Sequence[str]:
     metric = ""
     if row.primary_metric and row.run and row.primary_metric in row.run.metrics:
         metric = f"{row.primary_metric} {number(row.run.metrics[row.primary_metric])}"
-    newer = sum(data.newer for data in row.data)
+    newer = _newer(row)
     data = " ".join(short(item.digest, 8) for item in row.data[:3])
     if len(row.data) > 3:
         data += f" +{len(row.data) - 3}"
@@ -125,6 +125,11 @@ def _environment(row: EnvironmentRow, now: datetime) -> Sequence[str]:
         data += f", {newer} newer" if newer else ", newest"
     since = age(row.since, now) if row.since else ""
     return (row.environment, row.model, live, metric, _code(row), data, row.health.value, since, row.by or "")
+
+
+def _newer(row: EnvironmentRow) -> int:
+    """Return how many newer versions of its data there are; MLflow and DVC may count the same ones."""
+    return max((data.newer for data in row.data), default=0)
 
 
 def _code(row: EnvironmentRow) -> str:
