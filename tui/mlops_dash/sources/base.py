@@ -39,8 +39,8 @@ class Batch:
         rows: anything with ``__arrow_c_stream__`` (a pyarrow table or reader, an ADBC handle), its
             columns named as the table's; or a tuple of such, read side by side; or ``None`` for no rows.
         scope: the values that ``REPLACE_WHERE`` clears, the ends of ``REPLACE_RANGE``.
-        shaped: the rows have a column ``shape_row``; where it is not 0 the row only gives the columns
-            their types and is dropped. Such streams bring every column of the table.
+        shaped: an integer column of the rows; where it is negative the row only gives the columns their
+            types and is dropped. Such streams bring every column of the table.
         recover: called with the error when the batch could not be applied: returns other batches to apply
             instead, or raises the error that the user should see.
     """
@@ -50,7 +50,7 @@ class Batch:
     apply: Apply
     keys: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
-    shaped: bool = False
+    shaped: str | None = None
     recover: Callable[[Exception], Iterable[Batch]] | None = None
 
 

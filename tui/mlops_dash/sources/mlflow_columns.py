@@ -92,7 +92,7 @@ RUN = Shape(
         *_plain("runs", "user_id", "source_name", "artifact_uri"),
     ),
     ("run_uuid",),
-    ("run_uuid", _RUN_NAME, "status", "end_time", "lifecycle_stage", "start_time", "experiment_id"),
+    ("run_uuid", _RUN_NAME, "status", "end_time", "lifecycle_stage"),
 )
 PARAM = Shape(
     "param",
@@ -225,6 +225,11 @@ OF_A_RUN = (PARAM, TAG, METRIC, DATASET_INPUT)
 """What goes when its run is removed for good."""
 
 
+def shape_column(shape: Shape) -> str:
+    """Return the integer column that is negative in the shape row only."""
+    return "rowno" if shape.columns[0] is _ROWNO else "shape_row"
+
+
 def rows_sql(shape: Shape, schema: Schema, condition: str, *, blobs: bool = False) -> str:
     """Return the selection of a table's rows, as the store names them, behind a shape row.
 
@@ -232,11 +237,13 @@ def rows_sql(shape: Shape, schema: Schema, condition: str, *, blobs: bool = Fals
         condition: which rows, an SQL expression over MLflow's columns.
         blobs: read text as the bytes that are stored, for rows that are no valid text.
     """
-    first = ["1 as shape_row"]
-    rest = ["0"]
+    numbered = shape_column(shape) == "rowno"
+    first = [] if numbered else ["-1 as shape_row"]
+    rest = [] if numbered else ["0"]
     for column in shape.columns:
         as_bytes = blobs and column.kind == "text"
-        first.append(f"{'x' + chr(39) * 2 if as_bytes else _TINY_SHAPE[column.kind]} as {column.name}")
+        typed = "-1" if column is _ROWNO else "x''" if as_bytes else _TINY_SHAPE[column.kind]
+        first.append(f"{typed} as {column.name}")
         value = _value(column, schema)
         rest.append(f"cast({value} as blob)" if as_bytes else value)
     return (
@@ -246,14 +253,19 @@ def rows_sql(shape: Shape, schema: Schema, condition: str, *, blobs: bool = Fals
 
 
 def digest_sql(shape: Shape, schema: Schema, upto: int, rows_per_block: int) -> str:
-    """Return block number, number of rows and the joined text of what can be edited in place."""
+    """Return block number, number of rows and the joined text of what can be edited in place.
+
+    One subquery for each block walks the table in its own order; grouping would sort it all.
+    """
     joined = shape.edited[0]  # group_concat skips nulls, with their separators
     if len(shape.edited) > 1:
         joined = f" || {_SEPARATOR} || ".join(_text(expression, shape, schema) for expression in shape.edited)
+    first = f"b * {rows_per_block}"
     return (
-        "select 0 as block, 0 as rows, '' as text union all "  # noqa: S608 - identifiers are ours
-        f"select * from (select rowid / {rows_per_block}, count(*), group_concat({joined}, char(30)) "
-        f"from {shape.source} where rowid <= {upto} group by 1)"
+        f"with recursive blocks(b) as (select 0 union all select b + 1 from blocks where b < {upto // rows_per_block}) "
+        f"select b as block, coalesce((select count(*) || ' ' || group_concat({joined}, char(30)) "  # noqa: S608
+        f"from {shape.source} where rowid between {first} and min({upto}, {first} + {rows_per_block - 1})), '0 ') "
+        "as text from blocks"
     )
 
 

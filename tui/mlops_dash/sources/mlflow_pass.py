@@ -26,6 +26,7 @@ from mlops_dash.sources.mlflow_columns import (
     identity_sql,
     quoted,
     rows_sql,
+    shape_column,
     whole_sql,
 )
 from mlops_dash.sources.mlflow_connection import Reader
@@ -106,9 +107,9 @@ class Pass:
         last = self.mark.tails.get(shape.source, (0, ""))[0]
         if not last:
             yield Batch(shape.table, None, Apply.REPLACE)
-        for number, batch in enumerate(self._range(shape, min(1, last), last)):
-            mode = Apply.APPEND if number else Apply.REPLACE
-            yield self._batch(shape, batch, mode)
+            return
+        for number, conditions in enumerate(self._range(shape, 1, last)):
+            yield from self._batch(shape, conditions, Apply.APPEND if number else Apply.REPLACE)
 
     def _range(self, shape: Shape, first: int, last: int) -> Iterator[tuple[str, ...]]:
         """Yield conditions that cut a range of rows, two to be read side by side at a time."""
@@ -128,7 +129,8 @@ class Pass:
         mode: Apply,
         keys: tuple[str, ...] = (),
         scope: Iterable[str] = (),
-    ) -> Batch:
+    ) -> Iterator[Batch]:
+        """Yield one batch; when the reader of this iterator goes on, its selections are over."""
         self._reading.cancel.check()
         streams = tuple(
             self.reader.stream(rows_sql(shape, self._schema, condition), lane)
@@ -138,10 +140,15 @@ class Pass:
         def recover(error: Exception) -> Iterable[Batch]:
             for stream in streams:
                 stream.close()
-            return recovered(error, self.reader, shape, self._schema, conditions, template)
+            return recovered(error, self.reader, shape, self._schema, conditions, batch)
 
-        template = Batch(shape.table, streams, mode, keys, tuple(scope), shaped=True, recover=recover)
-        return template
+        shaped = shape_column(shape)
+        batch = Batch(shape.table, streams, mode, keys, tuple(scope), shaped, recover)
+        try:
+            yield batch
+        finally:
+            for stream in streams:
+                stream.close()
 
     # -- changes ------------------------------------------------------------------------------------
 
@@ -177,7 +184,7 @@ class Pass:
         last = self.mark.tails.get(shape.source, (0, ""))[0]
         for conditions in self._range(shape, first, last):
             ends = conditions[-1].rpartition(" ")[2]
-            yield self._batch(shape, conditions, Apply.REPLACE_RANGE, ("rowno",), (str(first), ends))
+            yield from self._batch(shape, conditions, Apply.REPLACE_RANGE, ("rowno",), (str(first), ends))
             first = int(ends) + 1
 
     def _late_metrics(self, before: Mark) -> Iterator[Batch]:
@@ -206,7 +213,7 @@ class Pass:
             some = runs[start : start + _RUNS_AT_ONCE]
             self._reading.progress(Progress("tracking", shape.phase, start, len(runs)))
             condition = f"{column} in ({quoted(some)}) and {upto}"
-            yield self._batch(shape, (condition,), Apply.REPLACE_WHERE, ("run_id",), some)
+            yield from self._batch(shape, (condition,), Apply.REPLACE_WHERE, ("run_id",), some)
 
     def _edited(self, shape: Shape, first: int, last: int, end: int) -> Iterator[Batch]:
         """Read blocks again. Where runs went or came with reused row numbers, so do their rows elsewhere."""
@@ -220,7 +227,7 @@ class Pass:
             there = {row[0] for row in theirs}
             gone, came = sorted(ours - there), sorted(there - ours)
         condition = f"rowid between {first} and {last}"
-        yield self._batch(shape, (condition,), Apply.REPLACE_RANGE, ("rowno",), (str(first), str(end)))
+        yield from self._batch(shape, (condition,), Apply.REPLACE_RANGE, ("rowno",), (str(first), str(end)))
         for child in OF_A_RUN:
             if gone:
                 yield Batch(child.table, None, Apply.REPLACE_WHERE, ("run_id",), tuple(gone))
@@ -242,18 +249,16 @@ class Pass:
             if digest == "none":
                 yield Batch(shape.table, None, Apply.REPLACE)
             else:
-                yield self._batch(shape, ("1",), Apply.REPLACE)
+                yield from self._batch(shape, ("1",), Apply.REPLACE)
 
     def _digest(self, shape: Shape, lane: int) -> Blocks:
         last = self.mark.tails.get(shape.source, (0, ""))[0]
         if not last:
             return Blocks({}, 0)
         sql = digest_sql(shape, self._schema, last, ROWS_PER_BLOCK)
-        through = "select block, rows, md5(text)[:12] from asked where rows > 0"
+        through = "select block, split_part(text, ' ', 1)::bigint, md5(text)[:12] from asked where not starts_with(text, '0 ')"
         rows = self.reader.ask(sql, lane, through)
-        return Blocks(
-            {str(block): f"{count:x}.{digest}" for block, count, digest in rows}, sum(row[1] for row in rows)
-        )
+        return Blocks({str(block): digest for block, _, digest in rows}, sum(row[1] for row in rows))
 
     def _tails(self, rows: dict[str, int]) -> dict[str, Tail]:
         """Return the tables' last rows, or the given ones where they still are."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlops_dash.sources.base import Apply, Batch
-from mlops_dash.sources.mlflow_columns import Schema, Shape, rows_sql
+from mlops_dash.sources.mlflow_columns import Schema, Shape, rows_sql, shape_column
 from mlops_dash.sources.mlflow_connection import Reader, explain
 
 _ROWS_AT_ONCE = 8192
@@ -41,7 +41,8 @@ def recovered(
 
 def _rows(reader: Reader, shape: Shape, schema: Schema, condition: str) -> list[tuple[Any, ...]]:
     try:
-        return reader.ask(rows_sql(shape, schema, condition, blobs=True))[1:]  # without the shape row
+        rows = reader.ask(rows_sql(shape, schema, condition, blobs=True))[1:]  # without the shape row
+        return rows if shape_column(shape) == "rowno" else [row[1:] for row in rows]
     except Exception as error:
         raise explain(error, reader.path) from error
 
@@ -56,7 +57,7 @@ def _table(shape: Shape, rows: list[tuple[Any, ...]]) -> Any:
         "boolean": pyarrow.bool_(),
     }
     arrays = {}
-    for number, column in enumerate(shape.columns, 1):
+    for number, column in enumerate(shape.columns):
         values = [row[number] for row in rows]
         if column.kind == "text":
             values = [None if value is None else bytes(value).decode("utf-8", "replace") for value in values]

@@ -76,7 +76,7 @@ def _clear_and_insert(
         text["select_part"].format(
             expressions=", ".join(_expression(column, columns[column]) for column in names),
             part=part,
-            where=" where shape_row = 0" if batch.shaped else "",
+            where=f" where {batch.shaped} >= 0" if batch.shaped else "",
         )
         for part in parts
     )
@@ -93,9 +93,7 @@ def _clear_and_insert(
         return
     if batch.apply is Apply.UPSERT:
         selection = _upsert(connection, batch, selection)
-        names = [f'"{name}"' for name in names]
-    else:
-        names = [f'"{name}"' for name in names]
+    names = [f'"{name}"' for name in names]
     connection.execute(text["insert"].format(table=table, columns=", ".join(names), selection=selection))
     if batch.apply is Apply.UPSERT:
         connection.execute(text["unstage"].format(staging=f"staging_{table}"))
@@ -122,6 +120,6 @@ def _has_column(parts: dict[str, Any], column: str) -> bool:
 
 def _expression(column: str, kind: str) -> str:
     quoted = f'"{column}"'
-    if kind != "VARCHAR":
+    if kind != "VARCHAR" or column.endswith("_id"):
         return quoted
     return statements()["storable"].format(column=f"{quoted}::varchar") + f" as {quoted}"

@@ -1,0 +1,114 @@
+"""Tracking stores to read: written by MLflow once per session, copied for each test."""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlops_dash.sources.base import Position, Reading
+from mlops_dash.sources.mlflow_sqlite import MlflowSqlite
+from mlops_dash.store.database import Store
+
+STORES = Path(__file__).with_name("stores")
+TABLES = (
+    "experiment",
+    "run",
+    "param",
+    "tag",
+    "metric",
+    "dataset",
+    "dataset_input",
+    "input_tag",
+    "logged_model",
+    "registered_model",
+    "model_version",
+    "model_alias",
+    "model_version_tag",
+)
+
+
+@pytest.fixture(scope="session")
+def written_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that the installed MLflow wrote with ``stores/make.py``. Copy it, never write it."""
+    folder = tmp_path_factory.mktemp("written")
+    subprocess.run([sys.executable, STORES / "make.py", folder], check=True, capture_output=True, cwd=folder)
+    (packed,) = folder.glob("*.db.xz")
+    return unpack(packed, folder / "mlflow.db")
+
+
+@pytest.fixture
+def tracking_db(written_store: Path, tmp_path: Path) -> Path:
+    """A copy of a small tracking store, to be changed by the test."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return Path(shutil.copy(written_store, folder / "mlflow.db"))
+
+
+def unpack(packed: Path, target: Path) -> Path:
+    target.write_bytes(lzma.decompress(packed.read_bytes()))
+    return target
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """Every file of a folder with its content's digest, its mode and its time."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        state = path.lstat()
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        found[str(path.relative_to(folder))] = f"{content} {state.st_mode} {state.st_mtime_ns}"
+    return found
+
+
+@dataclass
+class Board:
+    """A store in memory that follows one tracking store."""
+
+    path: Path
+    store: Store
+    source: MlflowSqlite
+    position: str | None = None
+    counts: str = ""
+    applied: list[str] = field(default_factory=list)
+
+    def refresh(self, **circumstances: Any) -> None:
+        """Read what is new; ``applied`` are the tables that were written."""
+        self.applied = []
+        for part in self.source.read(Reading(self.position, self.store, **circumstances)):
+            if isinstance(part, Position):
+                self.position, self.counts = part.value, part.counts
+            else:
+                self.applied.append(part.table)
+                self.store.apply(part)
+
+    def content(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every table's rows in a fixed order."""
+        return {table: self.store.sql(f"from {table} order by all", None)[1] for table in TABLES}
+
+    def asked(self, text: str) -> list[tuple[Any, ...]]:
+        return self.store.sql(text)[1]
+
+    def close(self) -> None:
+        self.source.close()
+        self.store.close()
+
+
+@pytest.fixture
+def board_of() -> Iterator[Callable[[Path], Board]]:
+    """Make boards that are closed at the end."""
+    boards: list[Board] = []
+
+    def make(path: Path) -> Board:
+        boards.append(Board(path, Store.open(None, "test"), MlflowSqlite(path)))
+        return boards[-1]
+
+    yield make
+    for board in boards:
+        board.close()
