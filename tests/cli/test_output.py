@@ -84,7 +84,8 @@ def test_values_are_written_as_the_contract_says(value, written):
     assert plain(value) == written
 
 
-def test_times_are_utc():
+def test_times_are_utc_and_as_exact_as_they_were():
+    assert utc(datetime(2026, 11, 23, 8, 0, 0, 5000, tzinfo=UTC)) == "2026-11-23T08:00:00.005Z"
     assert utc(datetime(2026, 11, 23, 8, 0, 0, 500, tzinfo=UTC)) == "2026-11-23T08:00:00.000500Z"
 
 

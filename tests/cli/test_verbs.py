@@ -123,6 +123,17 @@ def test_doctor_fails_with_evidence_and_remedy(say, repository):
     assert "known are" in failed["remedy"] or "did you mean" in failed["remedy"]
 
 
+def test_doctor_tells_a_server_that_does_not_answer(say, repository):
+    (repository / "mlops-dash.toml").write_text(
+        '[environments.production]\nmodel = "wine"\ntarget = { kind = "process" }\n'
+    )
+    said = say("doctor", "--json")
+    assert said.code == 1
+    (failed,) = [check for check in said.json["checks"] if check["state"] == "fail"]
+    assert failed["name"] == "production · wine"
+    assert failed["remedy"] == "mlops-dash up production starts it"
+
+
 def test_doctor_tells_a_store_that_is_not_there(say, repository):
     said = say("--tracking-uri", "sqlite:///gone.db", "doctor")
     assert said.code == 1

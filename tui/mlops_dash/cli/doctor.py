@@ -186,20 +186,14 @@ def _targets(project: Project) -> list[Check]:
 
 def _target(name: str, seen: Observation) -> Check:
     took = f" in {seen.latency_ms:.0f} ms" if seen.latency_ms is not None else ""
-    says = (
-        f"serves {seen.version}"
-        if seen.version
-        else "serves an unknown version"
-        if seen.answered
-        else "no answer"
-    )
-    told = ", ".join(
-        part for part in (seen.target, seen.address, f"{seen.health.value}{took}", says, seen.detail) if part
-    )
+    says = f"serves {seen.version or 'an unknown version'}" if seen.answered else "no answer"
+    parts = (seen.target, seen.address, f"{seen.health.value}{took}", says, seen.detail)
+    told = ", ".join(part for part in parts if part)
     if seen.answered and seen.health is Health.HEALTHY:
         return Check(name, State.OK, told)
-    remedy = (
-        f"mlops-dash up {seen.environment} starts it" if seen.target == "process" else "look at the server"
-    )
-    down = not seen.answered or seen.health is Health.DOWN
-    return Check(name, State.FAIL if down else State.WARN, told, remedy)
+    silent = seen.health is Health.DOWN or (seen.health is Health.UNKNOWN and not seen.answered)
+    if not silent:  # it starts, or it answers and is not well: it says so itself
+        return Check(name, State.WARN, told)
+    ours = seen.target == "process"
+    remedy = f"mlops-dash up {seen.environment} starts it" if ours else "look at the server itself"
+    return Check(name, State.FAIL, told, remedy)
