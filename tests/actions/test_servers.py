@@ -258,6 +258,8 @@ def test_the_servers_environment_holds_no_credentials_unless_it_must_download() 
     remote = child_environment(own, Wanted("e", "m", "1", "s3://b/m", tracking_uri="http://t"))
     assert remote["AWS_SECRET_ACCESS_KEY"] == "s"
     assert remote["MLFLOW_TRACKING_URI"] == "http://t"
+    bucket = child_environment(own, Wanted("e", "m", "1", "s3://b/m", tracking_uri="sqlite:///x.db"))
+    assert "MLFLOW_TRACKING_URI" not in bucket
 
 
 def test_a_models_location_is_the_first_that_is_there(model: Model, tmp_path: Path) -> None:

@@ -79,9 +79,13 @@ def check_location(wanted: Wanted) -> None:
             "Choose another version.",
         )
     through_server = wanted.location.startswith(("mlflow-artifacts:", "models:", "runs:"))
-    if through_server and not (wanted.tracking_uri or "").startswith(("http://", "https://")):
+    if through_server and not _is_server(wanted.tracking_uri):
         # a client given a database would migrate it
         raise RefusedError(f"{wanted.location} can be downloaded through a tracking server only.")
+
+
+def _is_server(uri: str | None) -> bool:
+    return uri is not None and uri.startswith(("http://", "https://"))
 
 
 def _is_remote(location: str) -> bool:
@@ -98,6 +102,6 @@ def child_environment(own: Mapping[str, str], wanted: Wanted) -> dict[str, str]:
         if remote or not (name in _SECRET_NAMES or name.startswith(_SECRET_PREFIXES))
     }
     environment.pop("MLFLOW_TRACKING_URI", None)
-    if remote and wanted.tracking_uri:
+    if remote and wanted.tracking_uri and _is_server(wanted.tracking_uri):
         environment["MLFLOW_TRACKING_URI"] = wanted.tracking_uri
     return environment | {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
