@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mlops_dash.answers.facts import Asks, RunsFacts, code_of_run, load_code, load_dvc, load_runs, moment
+from mlops_dash.answers.facts import (
+    Asks,
+    RunsFacts,
+    code_of_run,
+    dataset_source,
+    load_code,
+    load_dvc,
+    load_runs,
+    moment,
+)
 from mlops_dash.answers.live import Serving, all_serving, registry_versions
 from mlops_dash.answers.resolve import Enrich, environment_id, resolve, version_id
 from mlops_dash.answers.shapes import CodeFacts, DataFacts, RunFacts, TraceAnswer, TraceEdge, TraceNode
@@ -289,12 +298,14 @@ def _gto_of_commits(graph: _Graph, commits: list[str]) -> None:
 
 
 def _data_version(graph: _Graph, digest: str) -> None:
-    for row in graph.store.records("find_datasets", prefix=digest):
-        if row["digest"] == digest:
-            _dataset_node(graph, DataFacts(row["name"], digest, row["source"], row["kind"]))
     commits = [row["commit_hash"] for row in graph.store.records("commits_of_datasets", digests=[digest])]
     _commits(graph, commits)
     if commits:
         _runs_of(graph, "runs_of_commits", commits=commits)
         _gto_of_commits(graph, commits)
     _runs_of(graph, "runs_of_datasets", digests=[digest])
+    # where no run and no commit that is shown uses it, nothing is known but what it is called
+    for row in graph.store.records("find_datasets", prefix=digest):
+        if row["digest"] == digest:
+            source = dataset_source(row["source_type"], row["source"])
+            _dataset_node(graph, DataFacts(row["name"], digest, source, row["kind"]))
