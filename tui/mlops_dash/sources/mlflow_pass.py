@@ -217,22 +217,18 @@ class Pass:
 
     def _edited(self, shape: Shape, first: int, last: int, end: int) -> Iterator[Batch]:
         """Read blocks again. Where runs went or came with reused row numbers, so do their rows elsewhere."""
-        gone: list[str] = []
-        came: list[str] = []
+        moved: list[str] = []
         if shape is RUN:
             ours = {row[0] for row in self._reading.known.rows("tracking_run_ids", low=first, high=end)}
-            theirs = self.reader.ask(
-                f"select run_uuid as run from runs where rowid between {first} and {last}"
-            )  # noqa: S608
-            there = {row[0] for row in theirs}
-            gone, came = sorted(ours - there), sorted(there - ours)
+            theirs = self.reader.ask(f"select run_uuid as run from runs where rowid between {first} and {last}")  # noqa: S608
+            moved = sorted(ours ^ {row[0] for row in theirs})
         condition = f"rowid between {first} and {last}"
         yield from self._batch(shape, (condition,), Apply.REPLACE_RANGE, ("rowno",), (str(first), str(end)))
-        for child in OF_A_RUN:
-            if gone:
-                yield Batch(child.table, None, Apply.REPLACE_WHERE, ("run_id",), tuple(gone))
-            if came:
-                yield from self._rows_of_runs(child, came)
+        for child in OF_A_RUN if moved else ():
+            if len(moved) > _MANY_RUNS:
+                yield from self._whole(child)
+            else:
+                yield from self._rows_of_runs(child, moved)
 
     # -- what both need -----------------------------------------------------------------------------
 
