@@ -44,8 +44,10 @@ def attention(facts: Situation, sources: Iterable[SourceStatus]) -> tuple[Attent
     """Judge one environment."""
     items: list[tuple[str, str, str | None]] = []
     items += _serving(facts)
-    items += _improvable(facts)
-    items += _traceable(facts)
+    if facts.live is not None:
+        items += _lost(facts)
+        items += _improvable(facts)
+        items += _not_rebuildable(facts)
     items += [
         ("stale-source", f"{s.name} is not current: {s.detail or 'it could not be read'}", "refresh")
         for s in sources
@@ -111,7 +113,7 @@ def better_version(f: Situation) -> Candidate | None:
     return min(ahead, key=lambda c: (c.value * sign, c.version)) if ahead else None
 
 
-def _traceable(f: Situation) -> Iterable[tuple[str, str, str | None]]:
+def _lost(f: Situation) -> Iterable[tuple[str, str, str | None]]:
     if f.code is not None:
         short = f.code.commit[:7]
         if f.code.status is CodeStatus.DIRTY:
@@ -124,6 +126,9 @@ def _traceable(f: Situation) -> Iterable[tuple[str, str, str | None]]:
                 f"{f.environment}: commit {short} is on no branch and may be lost",
                 "trace",
             )
-    if f.live is not None and not f.rebuildable.ready:
+
+
+def _not_rebuildable(f: Situation) -> Iterable[tuple[str, str, str | None]]:
+    if not f.rebuildable.ready:
         missing = ", ".join(f.rebuildable.missing)
         yield ("not-rebuildable", f"{f.environment} cannot be rebuilt: no {missing}", "trace")

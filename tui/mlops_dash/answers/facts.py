@@ -12,8 +12,8 @@ from mlops_dash.answers.shapes import CodeFacts, DataFacts, RunFacts
 from mlops_dash.domain.environments import CodeStatus
 
 COMMIT_TAG = "mlflow.source.git.commit"
+SCRIPT_TAG = "mlflow.source.name"
 DIRTY_TAGS = ("mlflow.git.dirty", "mlflow.source.git.dirty")
-MODEL_HISTORY_TAG = "mlflow.log-model.history"
 
 
 class Asks(Protocol):
@@ -57,8 +57,11 @@ def load_runs(store: Asks, run_ids: Iterable[str]) -> RunsFacts:
     params: dict[str, dict[str, str]] = defaultdict(dict)
     for row in store.records("run_params", run_ids=ids):
         params[row["run_id"]][row["key"]] = row["value"] or ""
-    for row in store.records("run_tags", run_ids=ids, keys=[COMMIT_TAG, *DIRTY_TAGS]):
-        if row["key"] == COMMIT_TAG and row["value"]:
+    scripts: dict[str, str] = {}
+    for row in store.records("run_tags", run_ids=ids, keys=[COMMIT_TAG, SCRIPT_TAG, *DIRTY_TAGS]):
+        if row["key"] == SCRIPT_TAG:
+            scripts[row["run_id"]] = row["value"]
+        elif row["key"] == COMMIT_TAG and row["value"]:
             facts.commits[row["run_id"]] = row["value"]
         elif row["key"] in DIRTY_TAGS and str(row["value"]).lower() == "true":
             facts.dirty.add(row["run_id"])
@@ -75,7 +78,7 @@ def load_runs(store: Asks, run_ids: Iterable[str]) -> RunsFacts:
             deleted=bool(row["deleted"]),
             metrics=metrics.get(run_id, {}),
             params=params.get(run_id, {}),
-            source_name=row["source_name"] or None,
+            source_name=row["source_name"] or scripts.get(run_id) or None,
         )
     for row in store.records("run_datasets", run_ids=ids):
         facts.data[row["run_id"]].append(

@@ -20,7 +20,11 @@ from mlops_dash.domain.metrics import MetricRules, direction, primary_metric
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Which version is live at a place, and on what evidence."""
+    """Which version is live at a place, and on what evidence.
+
+    Attributes:
+        run_id: the run of the live version; where none is known to be live, of the declared one.
+    """
 
     entry: DeclaredPlace
     observed: Observation | None
@@ -28,6 +32,11 @@ class Serving:
     basis: Basis
     drift: bool
     run_id: str | None = None
+
+    @property
+    def shown(self) -> str | None:
+        """The version whose facts are shown: the live one, else the declared one."""
+        return self.live or (self.entry.declared.version if self.entry.declared else None)
 
 
 @dataclass(slots=True)
@@ -114,9 +123,7 @@ def same_version(one: str, other: str) -> bool:
 
 
 def _with_runs(store: Asks, servings: list[Serving]) -> list[Serving]:
-    """Find each live version's run in the registry, or the version of the run that was observed."""
-    wanted = [(s.entry.place.model, s.live) for s in servings if s.live is not None]
-    versions = registry_versions(store, wanted)
+    """Find each shown version's run in the registry, or the version of the run that was observed."""
     nameless = [s.run_id for s in servings if s.live is None and s.run_id]
     by_run: dict[tuple[str, str], str] = {}
     if nameless:
@@ -124,17 +131,21 @@ def _with_runs(store: Asks, servings: list[Serving]) -> list[Serving]:
             by_run[row["name"], row["run_id"]] = row["version"]
     found: list[Serving] = []
     for s in servings:
-        model = s.entry.place.model
-        if s.live is None and s.run_id and (model, s.run_id) in by_run:
-            version = by_run[model, s.run_id]
+        version = by_run.get((s.entry.place.model, s.run_id or ""))
+        if s.live is None and version is not None:
             drift = s.entry.declared is not None and not same_version(s.entry.declared.version, version)
             s = replace(s, live=version, basis=Basis.OBSERVED, drift=drift)
-        elif s.live is not None:
-            known = versions.get((model, s.live)) or versions.get((model, s.live.lstrip("vV")))
-            if known is not None:
-                s = replace(s, live=known["version"], run_id=known["run_id"] or s.run_id)
         found.append(s)
-    return found
+    versions = registry_versions(store, [(s.entry.place.model, s.shown) for s in found if s.shown])
+    return [_with_run(s, versions) for s in found]
+
+
+def _with_run(s: Serving, versions: Mapping[tuple[str, str], Mapping[str, Any]]) -> Serving:
+    model, shown = s.entry.place.model, s.shown or ""
+    row = versions.get((model, shown)) or versions.get((model, shown.lstrip("vV")))
+    if row is None:
+        return s
+    return replace(s, live=row["version"] if s.live else None, run_id=row["run_id"] or s.run_id)
 
 
 def registry_versions(
@@ -174,7 +185,7 @@ def _load(store: Asks, servings: Sequence[Serving]) -> _Known:
     known = _Known()
     known.runs = load_runs(store, [s.run_id for s in servings if s.run_id])
     known.versions = registry_versions(
-        store, [(s.entry.place.model, s.live) for s in servings if s.live is not None]
+        store, [(s.entry.place.model, s.shown) for s in servings if s.shown is not None]
     )
     commits = set(known.runs.commits.values())
     commits |= {s.entry.declared.commit for s in servings if s.entry.declared and s.entry.declared.commit}
@@ -214,10 +225,10 @@ def _row(
 ) -> EnvironmentRow:
     place, declared = s.entry.place, s.entry.declared
     run = known.runs.runs.get(s.run_id or "")
-    commit = known.runs.commits.get(s.run_id or "") or (declared.commit if declared and s.live else None)
+    commit = known.runs.commits.get(s.run_id or "") or (declared.commit if declared else None)
     code = code_of_run(known.runs, known.code, s.run_id or "") or known.code.get(commit or "")
     data = (*known.runs.data.get(s.run_id or "", ()), *known.dvc.get(commit or "", ()))
-    rebuild = rebuildable(run, code, data, packages=(place.model, s.live or "") in known.versions)
+    rebuild = rebuildable(run, code, data, packages=(place.model, s.shown or "") in known.versions)
     health = s.observed.health if s.observed else Health.UNKNOWN
     better = direction(metric, rules) if metric else None
     facts = Situation(
@@ -245,6 +256,7 @@ def _row(
         attention=attention(facts, sources),
         primary_metric=metric,
         better=better,
+        of_declared=s.live is None and s.shown is not None,
     )
 
 
@@ -253,7 +265,8 @@ def rebuildable(
 ) -> Rebuildable:
     """Say what a rebuild of ``run`` would need, and what of it is known."""
     in_git = code is not None and code.status in (CodeStatus.OK, CodeStatus.DIRTY, CodeStatus.UNREACHABLE)
-    clean = code is not None and code.status is not CodeStatus.DIRTY
+    dirty = code is not None and code.status is CodeStatus.DIRTY
+    tree = "trained with uncommitted changes" if dirty else "no uncommitted change is recorded"
     checks = (
         ("run", run is not None, "recorded by MLflow" if run else "the live version names no run"),
         (
@@ -263,8 +276,8 @@ def rebuildable(
         ),
         (
             "clean tree",
-            in_git and clean,
-            "no uncommitted change is recorded" if clean else "trained with changes",
+            in_git and not dirty,
+            tree if in_git else "no commit is recorded",
         ),
         (
             "data",

@@ -88,6 +88,8 @@ class EnvironmentRow:
     Attributes:
         live: the version that is live on ``basis``; ``None`` where unknown.
         drift: declared and observed are both known and differ.
+        of_declared: ``run``, ``code``, ``data`` and ``rebuildable`` are those of the declared version, for
+            a person to go by, because what is live is not known.
         primary_metric: key of the metric that the board shows, present in ``run.metrics``.
         better: ``min``, ``max`` or ``None`` where the direction of ``primary_metric`` is not known.
     """
@@ -111,6 +113,7 @@ class EnvironmentRow:
     attention: tuple[Attention, ...]
     primary_metric: str | None = None
     better: str | None = None
+    of_declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ def source_object(source: SourceStatus) -> JsonObject:
 def _environment(row: EnvironmentRow) -> JsonObject:
     declared, observed = row.declared, row.observed
     answered = observed if observed is not None and observed.answered else None
+    known = not row.of_declared  # what is only declared is not said of what is live
+    missing = list(row.rebuildable.missing) if known else ["live version"]
     return {
         "environment": row.environment,
         "model": row.model,
@@ -79,10 +81,10 @@ def _environment(row: EnvironmentRow) -> JsonObject:
         "health": row.health,
         "since": row.since,
         "by": row.by,
-        "run": _run(row.run) if row.run else None,
-        "code": _code(row.code) if row.code else None,
-        "data": [_data(data) for data in row.data],
-        "rebuildable": {"ready": row.rebuildable.ready, "missing": list(row.rebuildable.missing)},
+        "run": _run(row.run) if row.run and known else None,
+        "code": _code(row.code) if row.code and known else None,
+        "data": [_data(data) for data in row.data] if known else [],
+        "rebuildable": {"ready": known and row.rebuildable.ready, "missing": missing},
         "attention": [
             {"code": item.code, "message": item.message, "action": item.action} for item in row.attention
         ],
