@@ -105,7 +105,11 @@ def row(environment: str = "production", live: str | None = "4", **changes: Any)
             main="main",
             branches=("main",),
         ),
-        data=(DataFacts("diabetes.csv", "8d1e92f17c", "data/diabetes.csv", "dvc", 1, "77aa01bc", before(days=2)),),
+        data=(
+            DataFacts(
+                "diabetes.csv", "8d1e92f17c", "data/diabetes.csv", "dvc", 1, "77aa01bc", before(days=2)
+            ),
+        ),
         rebuildable=Rebuildable(False, ("packages not pinned",), CHECKS),
         attention=(),
         primary_metric="rmse",
@@ -114,14 +118,16 @@ def row(environment: str = "production", live: str | None = "4", **changes: Any)
     return replace(made, **changes)
 
 
+def attention(code: str, message: str, environment: str) -> Attention:
+    return Attention(code, message, None, environment, "progression")
+
+
 def board_rows() -> tuple[EnvironmentRow, ...]:
     production = row(
         attention=(
-            Attention("behind", "production runs code 4 commits behind main", None, "production", "progression"),
-            Attention("newer-data", "1 newer version of diabetes.csv than production was trained on", None,
-                      "production", "progression"),
-            Attention("better-version", "v6 in staging beats production's v4: rmse −2.1 %", "promote",
-                      "production", "progression"),
+            attention("behind", "production runs code 4 commits behind main", "production"),
+            attention("newer-data", "1 newer version of diabetes.csv than it was trained on", "production"),
+            attention("better-version", "v6 in staging beats production's v4: rmse −2.1 %", "production"),
         ),
     )  # fmt: skip
     newest = (DataFacts("diabetes.csv", "77aa01bc99", "data/diabetes.csv", "dvc", 0),)
@@ -131,7 +137,7 @@ def board_rows() -> tuple[EnvironmentRow, ...]:
         since=before(hours=2),
         by="ci",
         run=run("9e11aa7701", "fit-31", metrics={"rmse": 52.8012, "mae": 42.0, "r2": 0.4999}),
-        code=CodeFacts("9f3e210aa1b2c3d4e5f60718293a4b5c6d7e8f90", CodeStatus.OK, "Tune the forest", "Bo Chen",
+        code=CodeFacts("9f3e210aa1b2c3d4e5f60718293a4b5c6d7e8f90", CodeStatus.OK, "Tune trees", "Bo Chen",
                        before(days=1), 0, 0, "main", ("main",)),
         data=newest,
         rebuildable=Rebuildable(True, (), tuple((name, True, why) for name, _, why in CHECKS[:3])),
@@ -144,16 +150,14 @@ def board_rows() -> tuple[EnvironmentRow, ...]:
         since=before(hours=5),
         by=None,
         health=Health.DEGRADED,
-        code=CodeFacts("77c0ffee00b2c3d4e5f60718293a4b5c6d7e8f90", CodeStatus.DIRTY, "Try boosting", "Cy Diaz",
+        code=CodeFacts("77c0ffee00b2c3d4e5f60718293a4b5c6d7e8f90", CodeStatus.DIRTY, "Try boost", "Cy Diaz",
                        before(days=6), 2, 1, "main", ("boosting",)),
         data=newest,
         run=run("0d0d0d0d01", "fit-28", metrics={"rmse": 53.1, "mae": 42.4, "r2": 0.49}),
         attention=(
-            Attention("drift", "canary serves v5, alias canary says v6", None, "canary", "progression"),
-            Attention("unhealthy", "canary is degraded: 3 of 10 health requests took over 1 s", None, "canary",
-                      "progression"),
-            Attention("not-rebuildable", "canary's run can't be rebuilt: its tree was dirty", "rebuild", "canary",
-                      "progression"),
+            attention("drift", "canary serves v5, alias canary says v6", "canary"),
+            attention("unhealthy", "canary is degraded: 3 of 10 health requests took over 1 s", "canary"),
+            attention("not-rebuildable", "canary's run can't be rebuilt: its tree was dirty", "canary"),
         ),
     )  # fmt: skip
     return production, staging, canary
@@ -184,7 +188,9 @@ def lineage(ref: str = "models:/progression/4") -> TraceAnswer:
         TraceEdge("env:production/progression", "models:/progression/4", "serves"),
         TraceEdge("env:canary/progression", "models:/progression/4", "declares"),
         TraceEdge("models:/progression/4", "run:5c8a7e2101f34b6c9d", "produced-by"),
-        TraceEdge("run:5c8a7e2101f34b6c9d", "commit:a1b2c3d4e5f60718293a4b5c6d7e8f9012345678", "trained-from"),
+        TraceEdge(
+            "run:5c8a7e2101f34b6c9d", "commit:a1b2c3d4e5f60718293a4b5c6d7e8f9012345678", "trained-from"
+        ),
         TraceEdge("run:5c8a7e2101f34b6c9d", "data:8d1e92f17c", "used"),
     )
     focus = {"production": "env:production/progression"}.get(ref, ref)

@@ -26,7 +26,7 @@ class RefreshedLike(Protocol):
 
 
 class Board(Protocol):
-    """A project, as the interface sees it. Every method blocks: it is called in a thread, never on the loop."""
+    """A project, as the interface sees it. Every method blocks: it is called in a thread."""
 
     @property
     def name(self) -> str:

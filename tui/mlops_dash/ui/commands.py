@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from textual.binding import Binding
 
 LIVE, TRACE, HELP = "live", "trace", "help"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """Something that a person can have done.
 
     Attributes:
@@ -41,12 +40,14 @@ COMMANDS: tuple[Command, ...] = (
             "Screens"),
     Command("help", "question_mark,f1", "help", "Keys, glyphs and words.", "Screens", bar=58),
     Command("palette", "ctrl+p,colon", "palette", "Find a command by name.", "Screens", bar=90),
-    Command("open", "enter", "trace", "Go to the lineage of what is selected.", "Look", (LIVE, TRACE), bar=10),
+    Command("open", "enter", "trace", "Go to the lineage of what is selected.", "Look",
+            (LIVE, TRACE), bar=10),
     Command("back", "escape,backspace", "back",
             "Close the filter or the full panel, else go back to where you were.", "Look", bar=70),
     Command("filter", "slash", "filter", "Narrow the list to what contains a text.", "Look",
             (LIVE, TRACE), bar=30),
-    Command("ask", "t,g", "trace REF", "Type a reference and follow it: an environment, models:/NAME/VERSION, "
+    Command("ask", "t,g", "trace REF",
+            "Type a reference and follow it: an environment, models:/NAME/VERSION, "
             "a run id, a commit, data:DIGEST.", "Look", (LIVE, TRACE), bar=40),
     Command("copy", "y", "copy", "Copy the selected fact, whole, to the clipboard.", "Look",
             (LIVE, TRACE), bar=50),

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING
 
-from textual.app import App, SystemCommand
-from textual.binding import BindingType
-from textual.filter import LineFilter
-from textual.screen import Screen
+from textual.app import App
+from textual.filter import ANSIToTruecolor, LineFilter
 
 from mlops_dash.answers.shapes import LiveAnswer
 from mlops_dash.domain.freshness import SourceStatus
@@ -22,27 +21,24 @@ from mlops_dash.domain.progress import Progress
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError
 from mlops_dash.ui import glance, messages, terminal
-from mlops_dash.ui.app import Opening
-from mlops_dash.ui.board import Board
-from mlops_dash.ui.commands import BY_ID, COMMANDS, LIVE, TRACE, bindings, keys_of, on_screen
+from mlops_dash.ui.acting import Acting
+from mlops_dash.ui.commands import BY_ID, COMMANDS, TRACE
 from mlops_dash.ui.fence import ControlFence
 from mlops_dash.ui.glance import Glance
-from mlops_dash.ui.reader import Reader
-from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live import LiveScreen
-from mlops_dash.ui.theme import DARK, LIGHT, THEMES, preferred
+from mlops_dash.ui.theme import THEMES, preferred
 
-_SAID = 300  # characters of a notification
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from mlops_dash.ui.app import Opening
+    from mlops_dash.ui.board import Board
+    from mlops_dash.ui.reader import Reader
+
 _WATCH = 0.5  # seconds between two looks whether the terminal is still there
 
 
-def _trace_screen() -> Screen[Any]:
-    from mlops_dash.ui.screens.trace import TraceScreen
-
-    return TraceScreen()
-
-
-class Dashboard(App[None]):
+class Dashboard(Acting):
     """mlops-dash on a terminal.
 
     Args:
@@ -53,11 +49,7 @@ class Dashboard(App[None]):
     """
 
     TITLE = "mlops-dash"
-    ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_BINDING = "ctrl+p"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(moves=False)]
-    MODES: ClassVar[dict[str, Any]] = {LIVE: LiveScreen, TRACE: _trace_screen}
-    DEFAULT_MODE = LIVE
+    CSS_PATH = LiveScreen.CSS_FILE  # read with the rest: a screen's own style sheet is read in a second pass
 
     def __init__(self, opening: Opening, *, seen: Glance | None = None, place: Path | None = None) -> None:
         super().__init__()
@@ -71,17 +63,14 @@ class Dashboard(App[None]):
         self.answer: LiveAnswer | None = None
         self.sources: tuple[SourceStatus, ...] = ()
         self.progress: dict[str, Progress] = {}
-        self.opening: str | None = None
         self.fatal: DashError | None = None
         self.problems: list[str] = []
-        self._modes_visited: list[str] = []
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = preferred(os.environ.get("COLORFGBG"))
+        self._begin_with(seen.theme if seen is not None else None)
         if seen is not None:
             self._take(seen.answer)
             self.project_name = seen.project
-            self._use_theme(seen.theme)
         elif opening.done() and opening.exception() is None:
             self._adopt(*opening.result())
 
@@ -106,8 +95,16 @@ class Dashboard(App[None]):
             for name in keys.keys() & {command.id for command in COMMANDS if not command.keys}:
                 self.bind(keys[name], f"do('{name}')", show=False)
 
+    def _begin_with(self, theme: str | None) -> None:
+        """Set the first theme without the restyling that a change of theme brings: it costs a frame."""
+        name = theme if theme in self.available_themes else preferred(os.environ.get("COLORFGBG"))
+        self.set_reactive(App.theme, name)
+        self.set_class(self.current_theme.dark, "-dark-mode", update=False)
+        self.set_class(not self.current_theme.dark, "-light-mode", update=False)
+        self.stylesheet.set_variables(self.get_css_variables())
+
     def _use_theme(self, name: str | None) -> None:
-        if name and name in self.available_themes:
+        if name and name in self.available_themes and name != self.theme:
             self.theme = name
 
     def on_mount(self) -> None:
@@ -119,15 +116,23 @@ class Dashboard(App[None]):
             self._start_reading()
         else:
             self._opening.add_done_callback(self._opened)
-            self.call_after_refresh(self._opening.start)
+        self.call_after_refresh(self._first_frame)
 
-    def _opened(self, opening: Opening) -> None:
+    def _first_frame(self) -> None:
+        """What had to wait until there is something to look at."""
+        gc.freeze()
+        gc.enable()
+        self._opening.start()
+
+    def _opened(self, opening: Future[tuple[Board, LiveAnswer]]) -> None:
         """Called in the opening thread."""
         error = opening.exception()
         if error is None:
             self.post_message(messages.Opened(*opening.result()))
         else:
-            self.post_message(messages.OpeningFailed(error if isinstance(error, Exception) else Exception(error)))
+            self.post_message(
+                messages.OpeningFailed(error if isinstance(error, Exception) else Exception(error))
+            )
 
     def on_opened(self, message: messages.Opened) -> None:
         """Paint the snapshot's answer, then read."""
@@ -147,6 +152,8 @@ class Dashboard(App[None]):
 
     def _start_reading(self) -> None:
         assert self.board is not None
+        from mlops_dash.ui.reader import Reader
+
         self.reader = Reader(self.board, self.post_message)
         self.refresh_facts()
         self.set_interval(self.board.config.ui.refresh, self.refresh_facts)
@@ -187,8 +194,12 @@ class Dashboard(App[None]):
             self.problems.append("\n".join(visible(line) for line in text.splitlines()))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's own, and the fence behind which no control character gets."""
-        return [*super().get_line_filters(), self._fence]
+        """Textual's own, but for the one that translates colours we don't use, and the fence behind which no
+        control character gets."""
+        return [
+            *(item for item in super().get_line_filters() if not isinstance(item, ANSIToTruecolor)),
+            self._fence,
+        ]
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -207,7 +218,9 @@ class Dashboard(App[None]):
         """Ask the board again where something changed; else only the sources are fresher."""
         self.progress = {}
         by_name = {status.name: status for status in message.statuses}
-        self.sources = tuple(by_name.pop(status.name, status) for status in self.sources) + tuple(by_name.values())
+        self.sources = tuple(by_name.pop(status.name, status) for status in self.sources) + tuple(
+            by_name.values()
+        )
         if self.answer is not None:
             self.answer = replace(self.answer, sources=self.sources)
         if message.changed and self.reader is not None:
@@ -245,11 +258,8 @@ class Dashboard(App[None]):
         self.answer = answer
         self.sources = answer.sources
 
-    def _board_screen(self) -> BoardScreen | None:
-        return next((screen for screen in self.screen_stack if isinstance(screen, BoardScreen)), None)
-
     def _show_answer(self) -> None:
-        screen = self._board_screen()
+        screen = self.board_screen()
         if isinstance(screen, LiveScreen):
             screen.update_answer(self.answer)
         if screen is not None:
@@ -258,133 +268,9 @@ class Dashboard(App[None]):
             screen.update_keys()
 
     def _show_title(self) -> None:
-        if screen := self._board_screen():
+        if screen := self.board_screen():
             screen.update_title()
 
     def _tick(self) -> None:
-        if (screen := self._board_screen()) and screen.is_mounted:
+        if (screen := self.board_screen()) and screen.is_mounted:
             screen.tick()
-
-    # -- commands -----------------------------------------------------------------------------------------
-
-    def action_do(self, command: str) -> None:
-        """A key was pressed."""
-        self.do(command)
-
-    def why_not(self, command: str) -> str | None:
-        """Why a command can't act now; ``None`` where it can."""
-        own = getattr(self, f"why_not_{command}", None)
-        if own is not None and (reason := own()):
-            return str(reason)
-        screen = self._board_screen()
-        return screen.why_not(command) if screen is not None else None
-
-    def do(self, command: str) -> None:
-        """Do a command, or say why it can't act now."""
-        if reason := self.why_not(command):
-            self.say(f"{BY_ID[command].title}: {reason}", severity="warning")
-            return
-        for screen in self.screen, self._board_screen():
-            if isinstance(screen, BoardScreen) and screen.do(command):
-                screen.update_keys()
-                return
-        act = getattr(self, f"do_{command}", None)
-        if act is not None:
-            act()
-
-    def do_live(self) -> None:
-        """Go to Live."""
-        self.go(LIVE)
-
-    def do_trace(self) -> None:
-        """Go to Trace: of what is selected, if nothing is followed there yet."""
-        screen = self._board_screen()
-        ref = screen.selected_ref() if isinstance(screen, LiveScreen) else None
-        if ref is not None:
-            self.follow(ref)
-        else:
-            self.go(TRACE)
-
-    def go(self, mode: str) -> None:
-        """Switch to a screen."""
-        if mode != self.current_mode:
-            self._modes_visited.append(self.current_mode)
-            self.switch_mode(mode)
-
-    def leave(self) -> None:
-        """Go back to the former screen."""
-        self.switch_mode(self._modes_visited.pop() if self._modes_visited else LIVE)
-
-    def follow(self, ref: str) -> None:
-        """Show the lineage of a reference on Trace."""
-        self.go(TRACE)
-        screen = self._board_screen()
-        if screen is not None and screen.kind == TRACE:
-            screen.follow(ref)  # type: ignore[attr-defined]
-
-    def do_help(self) -> None:
-        """Show the help."""
-        from mlops_dash.ui.screens.help import HelpScreen
-
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
-
-    def do_palette(self) -> None:
-        """Show the palette."""
-        self.action_command_palette()
-
-    def do_refresh(self) -> None:
-        """Read and ask now."""
-        self.refresh_facts(thorough=True)
-        self.say_quietly("reading every source and asking every target")
-
-    def do_theme(self) -> None:
-        """Dark to light and back."""
-        self.theme = LIGHT if self.current_theme.dark else DARK
-
-    def do_suspend(self) -> None:
-        """Leave the terminal to the shell."""
-        self.action_suspend_process()
-
-    def do_quit(self) -> None:
-        """Leave."""
-        self.exit(return_code=0)
-
-    def do_next(self) -> None:
-        """Go to the next panel."""
-        self.screen.focus_next()
-
-    def do_previous(self) -> None:
-        """Go to the previous panel."""
-        self.screen.focus_previous()
-
-    def browse(self, address: str) -> None:
-        """Open an http(s) address in the browser."""
-        self.open_url(address)
-        self.say(f"Opened {address}")
-
-    def say(self, message: str, *, severity: Any = "information") -> None:
-        """Tell the person something that passes."""
-        self.notify(visible(message, _SAID), severity=severity, markup=False, timeout=6)
-
-    def say_quietly(self, message: str) -> None:
-        """Tell something that a glance at the screen tells too: only where nothing else is said."""
-        if message:
-            self.notify(visible(message, _SAID), markup=False, timeout=2)
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: the same table of commands, and the themes."""
-        kind = board.kind if (board := self._board_screen()) else LIVE
-        for command in on_screen(kind):
-            if command.id == "palette" or command.moves:
-                continue
-            reason = self.why_not(command.id)
-            keys = " ".join(keys_of(command, self.configured_keys))
-            about = f"can't act now: {reason}" if reason else command.description
-            title = f"{command.title.capitalize()}  {keys}".rstrip()
-            yield SystemCommand(title, visible(about), lambda name=command.id: self.do(name))
-        for name in (DARK, LIGHT):
-            yield SystemCommand(f"Theme {name}", "Change the colours.", lambda name=name: self._set_theme(name))
-
-    def _set_theme(self, name: str) -> None:
-        self.theme = name

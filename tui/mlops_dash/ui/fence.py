@@ -24,8 +24,7 @@ def harmless(text: str) -> str:
 
 
 class ControlFence(LineFilter):
-    """Replaces what :func:`mlops_dash.domain.text.visible` was not asked to: the first fence may be forgotten,
-    this one can't."""
+    """Replaces what nobody asked ``visible`` to: that may be forgotten, this can't."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Return the segments with harmless text; control segments, which only Textual makes, are kept."""

@@ -1,16 +1,16 @@
 """The board as it was last seen: painted while the project is still being opened.
 
-A glance is a file of a few kilobytes in the cache. Importing DuckDB and opening the snapshot takes longer than
-drawing the first frame, so that frame is drawn from the glance; its facts carry their own times, and the store's
-answer takes its place a moment later. It can be deleted at any time.
+A glance is a file of a few kilobytes in the cache. Importing DuckDB and opening the snapshot takes longer
+than drawing the first frame, so that frame is drawn from the glance; its facts carry their own times, and the
+store's answer takes its place a moment later. It can be deleted at any time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from hashlib import blake2b
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 
@@ -53,8 +53,8 @@ def place(known_as: str) -> Path:
             found = (parent / _CONFIG).stat()
             parts.append(f"{parent} {found.st_mtime_ns} {found.st_size}")
             break
-    name = blake2b("\n".join(parts).encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
-    return cache_dir() / "glances" / f"{name}.msgpack"
+    text = "\n".join(parts).encode("utf-8", "surrogateescape")
+    return cache_dir() / "glances" / f"{crc32(text):08x}{crc32(text[::-1]):08x}.msgpack"
 
 
 def load(path: Path) -> Glance | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
-from mlops_dash.answers.shapes import LiveAnswer, TraceAnswer
-from mlops_dash.domain.freshness import SourceStatus
-from mlops_dash.domain.progress import Progress
-from mlops_dash.ui.board import Board
+if TYPE_CHECKING:
+    from mlops_dash.answers.shapes import LiveAnswer, TraceAnswer
+    from mlops_dash.domain.freshness import SourceStatus
+    from mlops_dash.domain.progress import Progress
+    from mlops_dash.ui.board import Board
 
 
 class Opened(Message):

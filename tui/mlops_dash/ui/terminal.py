@@ -15,7 +15,10 @@ _SIGNALS = ("SIGTERM", "SIGHUP", "SIGQUIT")
 _PATIENCE = 1.5  # seconds after which a terminal that does not take its restoring is given up
 
 # bracketed paste, in-band resize, mouse, kitty keys, focus events off; wrap and cursor on; main screen
-RESTORE = "\x1b[?2004l\x1b[?2048l\x1b[?1016l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l"
+RESTORE = "".join(
+    f"\x1b[{sequence}"
+    for sequence in "?2004l ?2048l ?1016l ?1000l ?1003l ?1015l ?1006l ?7h <u ?1049l ?25h ?1004l".split()
+)
 
 
 def on_end(loop: asyncio.AbstractEventLoop, end: Callable[[int], None]) -> None:

@@ -65,7 +65,7 @@ def clipboard(text: str) -> str:
 
 
 def age(moment: datetime | None, now: datetime) -> str:
-    """Return how long ago ``moment`` was: ``12 s``, ``4 min``, ``2 h``, ``3 d``; a moment ahead is ``now``."""
+    """Return how long ago it was: ``12 s``, ``4 min``, ``2 h``, ``3 d``; a moment ahead of us is ``now``."""
     if moment is None:
         return "never"
     if moment.tzinfo is None:
@@ -73,7 +73,12 @@ def age(moment: datetime | None, now: datetime) -> str:
     seconds = int((now - moment).total_seconds())
     if seconds < 0:
         return "now"
-    for unit, size, until in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 172_800), ("d", 86_400, 7_776_000)):
+    for unit, size, until in (
+        ("s", 1, 60),
+        ("min", 60, 3600),
+        ("h", 3600, 172_800),
+        ("d", 86_400, 7_776_000),
+    ):
         if seconds < until:
             return f"{seconds // size} {unit}"
     return f"{seconds // 2_629_746} mo" if seconds < 63_113_904 else f"{seconds // 31_556_952} y"

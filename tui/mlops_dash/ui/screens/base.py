@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mlops_dash.ui.dashboard import Dashboard
     from mlops_dash.ui.widgets.prompt import Prompt
 
+_WIDTHS = [(0, "-narrow"), (120, "-wide")]
+_HEIGHTS = [(0, "-tiny"), (14, "-low"), (32, "-high")]
 _SHORT = 60  # characters of what was copied that are said
 
 
@@ -32,8 +34,8 @@ class BoardScreen(Screen[None]):
 
     kind: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = []
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (120, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-tiny"), (14, "-low"), (32, "-high")]
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
 
     _asked_from: ListView | None = None
 
@@ -74,8 +76,9 @@ class BoardScreen(Screen[None]):
         if bar := next(iter(self.query(TitleBar)), None):
             keys = self.dash.configured_keys
             bar.screens = tuple(
-                (*keys_of(BY_ID[name], keys)[:1], BY_ID[name].title, name == self.kind) for name in (LIVE, TRACE)
-            )  # type: ignore[assignment]
+                (" ".join(keys_of(BY_ID[name], keys)[:1]), BY_ID[name].title, name == self.kind)
+                for name in (LIVE, TRACE)
+            )
             bar.show(self.dash.project_name, self.dash.sources, self.dash.progress, force=force)
 
     def update_keys(self) -> None:

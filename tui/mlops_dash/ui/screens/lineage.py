@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from mlops_dash.answers.shapes import TraceAnswer, TraceNode
 from mlops_dash.ui.widgets.facts import Fact
@@ -26,8 +27,7 @@ _RELATIONS = {
 _FULL = frozenset({"commit", "digest", "run_id", "newest", "source", "address"})
 
 
-@dataclass(frozen=True, slots=True)
-class LineageLine:
+class LineageLine(Struct, frozen=True):
     """One line of the tree; a heading where ``node`` is ``None``."""
 
     key: str

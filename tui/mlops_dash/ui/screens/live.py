@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from textual.containers import Container
@@ -29,7 +29,7 @@ from mlops_dash.ui.screens.live_rows import (
 )
 from mlops_dash.ui.widgets.facts import Fact, Facts
 from mlops_dash.ui.widgets.list_view import ListView
-from mlops_dash.ui.widgets.table import Cell, Table
+from mlops_dash.ui.widgets.table import Cell, Column, Table
 from mlops_dash.ui.wording import ATTENTION, plural, safe, version
 
 
@@ -37,11 +37,13 @@ class LiveScreen(BoardScreen):
     """The board."""
 
     kind = LIVE
-    CSS_PATH: ClassVar[str] = "live.tcss"
+    CSS_FILE: ClassVar[Path] = Path(__file__).with_name("live.tcss")
+    CSS_PATH = CSS_FILE
 
     def __init__(self) -> None:
         super().__init__()
         self._name_metric = True
+        self._answer: LiveAnswer | None = None
         self.environments: Table[EnvironmentRow] = Table(
             COLUMNS,
             GIVES,
@@ -69,8 +71,9 @@ class LiveScreen(BoardScreen):
         self.environments.focus()
 
     def on_screen_resume(self) -> None:
-        """Catch up."""
-        self.update_answer(self.dash.answer)
+        """Catch up with what changed meanwhile."""
+        if self._answer is not self.dash.answer:
+            self.update_answer(self.dash.answer)
         super().on_screen_resume()
 
     # -- what is shown ------------------------------------------------------------------------------------
@@ -78,13 +81,14 @@ class LiveScreen(BoardScreen):
     def update_answer(self, answer: LiveAnswer | None) -> None:
         """Show an answer; selection and scroll are kept."""
         rows: Sequence[EnvironmentRow] = answer.environments if answer else ()
+        self._answer = answer
         self._show_message(answer)
         if answer is None:
             return
         metrics = {row.primary_metric for row in rows if row.primary_metric}
         self._name_metric = len(metrics) > 1
         title = safe(next(iter(metrics)), 12) if len(metrics) == 1 else "METRIC"
-        self.environments.columns[METRIC] = replace(COLUMNS[METRIC], title=title)
+        self.environments.columns[METRIC] = Column(title)
         self.environments.show(rows)
         self._show_attention(answer)
         self._show_details()
@@ -105,12 +109,12 @@ class LiveScreen(BoardScreen):
             widget.set_class(empty, "-gone")
         self.message.set_class(not empty, "-gone")
         if answer is None:
-            self.message.show(opening_facts(self.dash.opening), title="")
+            self.message.show(list(opening_facts()), title="")
         elif empty:
             reading = any(source.status is Freshness.READING for source in answer.sources)
             reading = reading or bool(self.dash.progress)
             title = "Reading for the first time" if reading else "No environments yet"
-            self.message.show(empty_facts(answer, self.dash.now(), reading=reading), title=title)
+            self.message.show(list(empty_facts(answer, self.dash.now(), reading=reading)), title=title)
 
     def _show_attention(self, answer: LiveAnswer) -> None:
         now = self.dash.now()
@@ -121,8 +125,8 @@ class LiveScreen(BoardScreen):
             facts.append(Fact("", line, text, mark=mark))
         for item in pressing(answer):
             mark = ATTENTION.get(item.code, ("!", "warn"))
-            text = ((safe(item.message, 600), "text"),)
-            facts.append(Fact("", text, item.message, f"env:{item.environment}/{item.model}", mark=mark))
+            line = ((safe(item.message, 600), "text"),)
+            facts.append(Fact("", line, item.message, f"env:{item.environment}/{item.model}", mark=mark))
         if not facts:
             facts.append(Fact("", (("nothing to act on", "dim"),), mark=("✓", "good")))
             self.attention.show(facts, note="")

@@ -25,15 +25,17 @@ _EXAMPLE = (
 )
 
 
-def opening_facts(failed: str | None) -> Iterator[Fact]:
+def opening_facts() -> Iterator[Fact]:
     """Yield what is said until the project is open."""
-    yield Fact("", ((failed, "bad"),) if failed else (("Opening the project …", "dim"),))
+    yield Fact("", (("Opening the project …", "dim"),))
 
 
 def empty_facts(answer: LiveAnswer, now: datetime, *, reading: bool) -> Iterator[Fact]:
     """Yield what is said of a board without environments."""
     for source in answer.sources:
-        yield Fact(safe(source.name, 10), tuple(_found(source, now)), source.detail or source.counts or source.name)
+        yield Fact(
+            safe(source.name, 10), tuple(_found(source, now)), source.detail or source.counts or source.name
+        )
     yield Fact("", ())
     if reading:
         yield Fact("", (("Environments appear as soon as the registry is read.", "dim"),))

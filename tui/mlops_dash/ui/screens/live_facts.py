@@ -47,7 +47,8 @@ def _serving(row: EnvironmentRow, now: datetime) -> Fact:
     else:
         line.append((" what is live could not be learned", "unknown"))
     if row.declared is not None:
-        says = f"{safe(row.declared.via, 20)} {safe(row.declared.alias, 60)} says {version(row.declared.version)}"
+        via, name = safe(row.declared.via, 20), safe(row.declared.alias, 60)
+        says = f"{via} {name} says {version(row.declared.version)}"
         line.append((f" ≠ {says}" if row.drift else f" · {says}", "bad" if row.drift else "dim"))
     since = f" · since {moment(row.since)}" if row.since else ""
     by = f" by {safe(row.by, 40)}" if row.by else ""
@@ -142,7 +143,9 @@ def _data(data: DataFacts, now: datetime) -> Fact:
     if data.context:
         line.append((f" {safe(data.context, 30)}", "dim"))
     if data.newer:
-        newest = f" ({short(data.newest_digest, 8)}, {ago(data.newest_at, now)})" if data.newest_digest else ""
+        newest = (
+            f" ({short(data.newest_digest, 8)}, {ago(data.newest_at, now)})" if data.newest_digest else ""
+        )
         line.append((f" · {data.newer} newer{newest}", "warn"))
     else:
         line.append((" · newest", "dim"))

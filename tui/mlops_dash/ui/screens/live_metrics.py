@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlops_dash.answers.shapes import EnvironmentRow
 from mlops_dash.ui.widgets.table import DROP, Cell, Column, Give, Table
@@ -13,8 +14,7 @@ from mlops_dash.ui.wording import NONE, Line, number, safe
 _MOST = 6  # environments beside each other
 
 
-@dataclass(frozen=True, slots=True)
-class MetricRow:
+class MetricRow(Struct, frozen=True):
     """One metric in every environment, the selected one first; ``better`` as in ``EnvironmentRow``."""
 
     key: str
@@ -38,7 +38,9 @@ def metrics_table() -> Table[MetricRow]:
 
 def show_metrics(table: Table[MetricRow], row: EnvironmentRow, rows: Sequence[EnvironmentRow]) -> None:
     """Show the metrics of ``row`` and of its model's other environments."""
-    others = [other for other in rows if other.model == row.model and other is not row and other.run][: _MOST - 1]
+    others = [other for other in rows if other.model == row.model and other is not row and other.run][
+        : _MOST - 1
+    ]
     beside = [row, *others]
     names = tuple(safe(each.environment, 14) for each in beside)
     keys = sorted(row.run.metrics if row.run else (), key=lambda key: (key != row.primary_metric, key))

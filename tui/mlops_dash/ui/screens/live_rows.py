@@ -9,7 +9,19 @@ from mlops_dash.answers.shapes import Attention, EnvironmentRow, LiveAnswer
 from mlops_dash.domain.environments import Basis, CodeStatus, Health
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.ui.widgets.table import DROP, NARROW_GAPS, Cell, Column, Give
-from mlops_dash.ui.wording import ATTENTION, FRESHNESS, HEALTH, NONE, Line, Span, age, number, safe, short, version
+from mlops_dash.ui.wording import (
+    ATTENTION,
+    FRESHNESS,
+    HEALTH,
+    NONE,
+    Line,
+    Span,
+    age,
+    number,
+    safe,
+    short,
+    version,
+)
 
 COLUMNS = (
     Column("ENVIRONMENT", brief="ENV"),
@@ -132,7 +144,10 @@ def _code(row: EnvironmentRow) -> Cell:
     main = safe(code.main or "main", 16)
     if code.behind == 0:
         return ((commit, (f" = {main}", "dim")), (commit, (" =", "dim")))
-    return ((commit, (f" ↓{code.behind}", "warn"), (f" {main}", "dim")), (commit, (f" ↓{code.behind}", "warn")))
+    return (
+        (commit, (f" ↓{code.behind}", "warn"), (f" {main}", "dim")),
+        (commit, (f" ↓{code.behind}", "warn")),
+    )
 
 
 def _data(row: EnvironmentRow) -> Cell:
@@ -170,7 +185,11 @@ def pressing(answer: LiveAnswer) -> list[Attention]:
 def troubled(sources: Iterable[SourceStatus]) -> list[SourceStatus]:
     """Return the sources that failed, are stale or carry a warning."""
     bad = (Freshness.FAILED, Freshness.STALE)
-    return [source for source in sources if source.status in bad or (source.detail and source.status is Freshness.OK)]
+    return [
+        source
+        for source in sources
+        if source.status in bad or (source.detail and source.status is Freshness.OK)
+    ]
 
 
 def trouble_line(source: SourceStatus, now: datetime) -> tuple[Span, Line]:

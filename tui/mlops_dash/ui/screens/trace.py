@@ -217,5 +217,3 @@ class TraceScreen(BoardScreen):
         """The reference of the selected node."""
         line = self.lineage.selected
         return line.node.id if line is not None and line.node is not None else None
-
-

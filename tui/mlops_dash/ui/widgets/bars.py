@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from rich.style import Style
 from textual import events
 from textual.strip import Strip
@@ -49,7 +49,12 @@ class TitleBar(Bar):
         self._drawn: Line = ()
 
     def show(
-        self, project: str, sources: tuple[SourceStatus, ...], progress: dict[str, Progress], *, force: bool = False
+        self,
+        project: str,
+        sources: tuple[SourceStatus, ...],
+        progress: dict[str, Progress],
+        *,
+        force: bool = False,
     ) -> None:
         """Show other facts; repaints only where the line changes."""
         self.project, self.sources, self.progress = project, sources, progress
@@ -82,7 +87,11 @@ class TitleBar(Bar):
         for key, title, here in self.screens:
             text = f"{key} {title}"
             self._tabs.append((at, at + len(text), title.lower()))
-            spans += [(f"{key} ", "key" if here else "dim"), (title, "strong" if here else "dim"), ("  ", "text")]
+            spans += [
+                (f"{key} ", "key" if here else "dim"),
+                (title, "strong" if here else "dim"),
+                ("  ", "text"),
+            ]
             at += len(text) + 2
         return tuple(spans)
 
@@ -140,8 +149,7 @@ def reading(name: str, progress: Progress, form: int) -> Line:
     return (*line, (f" {progress.done:,}", "accent")) if progress.done else (*line, (" …", "accent"))
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHint:
+class KeyHint(Struct, frozen=True):
     """A key in the key bar. ``able`` is false where the command can't act now."""
 
     command: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlops_dash.ui.widgets.lines import fit, wrap
 from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.wording import Line, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One fact.
 
     Attributes:
@@ -90,7 +90,7 @@ class Facts(ListView):
         """The lines of a fact."""
         self._wrap(self.inner_width)
         if item >= len(self._starts):
-            return range(0, 0)
+            return range(0)
         end = self._starts[item + 1] if item + 1 < len(self._starts) else len(self._wrapped)
         return range(self._starts[item], end)
 
@@ -115,7 +115,9 @@ class Facts(ListView):
             self._starts.append(len(self._wrapped))
             for index, value in enumerate(wrap(fact.value, room)):
                 label = fact.mark or (fact.label if fact.label != former else "", "dim")
-                head = (*fit((label if index == 0 else ("", "dim"),), labels), (" ", "text")) if labels else ()
+                head = (
+                    (*fit((label if index == 0 else ("", "dim"),), labels), (" ", "text")) if labels else ()
+                )
                 self._wrapped.append((item, (*head, *value) if value else head))
             former = fact.label
         self._strips.clear()

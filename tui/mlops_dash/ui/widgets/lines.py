@@ -43,7 +43,7 @@ def fit(line: Line, width: int, *, right: bool = False) -> Line:
 
 
 def wrap(line: Line, width: int, limit: int = 40) -> list[Line]:
-    """Return the line broken at spaces, or within words longer than ``width``, into at most ``limit`` lines."""
+    """Return the line broken at spaces, or within words longer than ``width``; at most ``limit`` lines."""
     if width < 1:
         return [()]
     lines: list[list[Span]] = [[]]

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from rich.style import Style
 from textual import events
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -24,7 +25,7 @@ class ListView(ScrollView, can_focus=True):
     stepped over. The cursor stays on its item's key when the items change.
     """
 
-    BINDINGS = bindings(moves=True)
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(moves=True)]
     DEFAULT_CSS = """
     ListView {
         overflow-x: hidden;

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from mlops_dash.ui.widgets.lines import fit, width_of
 from mlops_dash.ui.widgets.list_view import ListView
@@ -16,8 +17,7 @@ _MEASURED = 400  # rows that decide the widths
 _DROP = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column.
 
     Attributes:
@@ -31,8 +31,7 @@ class Column:
     right: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Give:
+class Give(Struct, frozen=True):
     """One step of giving way when the row is too wide: ``column`` shows its cells in the given form, is cut
     down to ``least`` cells (``form`` None) or goes (:data:`DROP`). A column of -1 narrows the gaps."""
 

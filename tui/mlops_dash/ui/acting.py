@@ -1,0 +1,175 @@
+"""What the app does when a command is given: by key, by click, or from the palette."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from mlops_dash.domain.text import visible
+from mlops_dash.ui.commands import BY_ID, LIVE, TRACE, bindings, keys_of, on_screen
+from mlops_dash.ui.screens.base import BoardScreen
+from mlops_dash.ui.screens.live import LiveScreen
+from mlops_dash.ui.theme import DARK, LIGHT
+
+_SAID = 300  # characters of a notification
+
+
+def _trace_screen() -> Screen[Any]:
+    from mlops_dash.ui.screens.trace import TraceScreen
+
+    return TraceScreen()
+
+
+class Acting(App[None]):
+    """The commands, each a ``do_<id>`` here or on a screen, and the ways between screens."""
+
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(moves=False)]
+    MODES: ClassVar[dict[str, Any]] = {LIVE: LiveScreen, TRACE: _trace_screen}
+    DEFAULT_MODE = LIVE
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._modes_visited: list[str] = []
+
+    @property
+    def configured_keys(self) -> dict[str, str]:
+        """Keys that the configuration rebinds, by command."""
+        return {}
+
+    def refresh_facts(self, *, thorough: bool = False) -> None:
+        """Read all sources and ask all targets, each unless that is under way."""
+        raise NotImplementedError
+
+    def board_screen(self) -> BoardScreen | None:
+        """The screen that is shown, or stands under a dialog."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, BoardScreen)), None)
+
+    def action_do(self, command: str) -> None:
+        """A key was pressed."""
+        self.do(command)
+
+    def why_not(self, command: str) -> str | None:
+        """Why a command can't act now; ``None`` where it can."""
+        own = getattr(self, f"why_not_{command}", None)
+        if own is not None and (reason := own()):
+            return str(reason)
+        screen = self.board_screen()
+        return screen.why_not(command) if screen is not None else None
+
+    def do(self, command: str) -> None:
+        """Do a command, or say why it can't act now."""
+        if reason := self.why_not(command):
+            self.say(f"{BY_ID[command].title}: {reason}", severity="warning")
+            return
+        for screen in self.screen, self.board_screen():
+            if isinstance(screen, BoardScreen) and screen.do(command):
+                screen.update_keys()
+                return
+        act = getattr(self, f"do_{command}", None)
+        if act is not None:
+            act()
+
+    def do_live(self) -> None:
+        """Go to Live."""
+        self.go(LIVE)
+
+    def do_trace(self) -> None:
+        """Go to Trace: of what is selected, if nothing is followed there yet."""
+        screen = self.board_screen()
+        ref = screen.selected_ref() if isinstance(screen, LiveScreen) else None
+        if ref is not None:
+            self.follow(ref)
+        else:
+            self.go(TRACE)
+
+    def go(self, mode: str) -> None:
+        """Switch to a screen."""
+        if mode != self.current_mode:
+            self._modes_visited.append(self.current_mode)
+            self.switch_mode(mode)
+
+    def leave(self) -> None:
+        """Go back to the former screen."""
+        self.switch_mode(self._modes_visited.pop() if self._modes_visited else LIVE)
+
+    def follow(self, ref: str) -> None:
+        """Show the lineage of a reference on Trace."""
+        self.go(TRACE)
+        screen = self.board_screen()
+        if screen is not None and screen.kind == TRACE:
+            screen.follow(ref)  # type: ignore[attr-defined]
+
+    def do_help(self) -> None:
+        """Show the help."""
+        from mlops_dash.ui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def do_palette(self) -> None:
+        """Show the palette."""
+        self.action_command_palette()
+
+    def do_refresh(self) -> None:
+        """Read and ask now."""
+        self.refresh_facts(thorough=True)
+        self.say_quietly("reading every source and asking every target")
+
+    def do_theme(self) -> None:
+        """Dark to light and back."""
+        self.theme = LIGHT if self.current_theme.dark else DARK
+
+    def do_suspend(self) -> None:
+        """Leave the terminal to the shell."""
+        self.action_suspend_process()
+
+    def do_quit(self) -> None:
+        """Leave."""
+        self.exit(return_code=0)
+
+    def do_next(self) -> None:
+        """Go to the next panel."""
+        self.screen.focus_next()
+
+    def do_previous(self) -> None:
+        """Go to the previous panel."""
+        self.screen.focus_previous()
+
+    def browse(self, address: str) -> None:
+        """Open an http(s) address in the browser."""
+        self.open_url(address)
+        self.say(f"Opened {address}")
+
+    def say(self, message: str, *, severity: Any = "information") -> None:
+        """Tell the person something that passes."""
+        self.notify(visible(message, _SAID), severity=severity, markup=False, timeout=6)
+
+    def say_quietly(self, message: str) -> None:
+        """Tell something that a glance at the screen tells too: only where nothing else is said."""
+        if message:
+            self.notify(visible(message, _SAID), markup=False, timeout=2)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: the same table of commands, and the themes."""
+        kind = board.kind if (board := self.board_screen()) else LIVE
+        for command in on_screen(kind):
+            if command.id == "palette" or command.moves:
+                continue
+            reason = self.why_not(command.id)
+            keys = " ".join(keys_of(command, self.configured_keys))
+            about = f"can't act now: {reason}" if reason else command.description
+            title = f"{command.title.capitalize()}  {keys}".rstrip()
+            yield SystemCommand(title, visible(about), lambda name=command.id: self.do(name))
+        for name in (DARK, LIGHT):
+            yield SystemCommand(
+                f"Theme {name}", "Change the colours.", lambda name=name: self._set_theme(name)
+            )
+
+    def _set_theme(self, name: str) -> None:
+        self.theme = name
