@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mlops_dash.sources.base import Position, Reading
 from mlops_dash.sources.mlflow_sqlite import MlflowSqlite
 from mlops_dash.store.database import Store
@@ -112,3 +113,48 @@ def board_of() -> Iterator[Callable[[Path], Board]]:
     yield make
     for board in boards:
         board.close()
+
+
+class OtherProcess:
+    """A writer in a process of its own: file locks do not hold within one process."""
+
+    _PROGRAM = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+for line in sys.stdin:
+    try:
+        connection.execute(line).fetchall()
+        print("ok", flush=True)
+    except sqlite3.Error as error:
+        print(error, flush=True)
+"""
+
+    def __init__(self, database: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", self._PROGRAM, database],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def say(self, statement: str) -> str:
+        """Execute one statement: ``ok`` or SQLite's error."""
+        assert self._process.stdin
+        assert self._process.stdout
+        print(statement, file=self._process.stdin, flush=True)
+        return self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+@pytest.fixture
+def other_process(tracking_db: Path) -> Iterator[OtherProcess]:
+    """Another program that writes ``tracking_db`` and never waits for a lock."""
+    process = OtherProcess(tracking_db)
+    yield process
+    process.close()

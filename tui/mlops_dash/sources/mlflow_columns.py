@@ -5,6 +5,8 @@ we do not know is ignored. Every selection starts with a shape row, because ADBC
 first values and a column that starts with nulls would get a wrong type.
 """
 
+# ruff: noqa: S608 - identifiers in SQL are ours, texts are quoted
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -247,12 +249,12 @@ def rows_sql(shape: Shape, schema: Schema, condition: str, *, blobs: bool = Fals
         value = _value(column, schema)
         rest.append(f"cast({value} as blob)" if as_bytes else value)
     return (
-        f"select {', '.join(first)} union all select {', '.join(rest)} "  # noqa: S608 - identifiers are ours
+        f"select {', '.join(first)} union all select {', '.join(rest)} "
         f"from {shape.source} where ({shape.where}) and ({condition})"
     )
 
 
-def digest_sql(shape: Shape, schema: Schema, upto: int, rows_per_block: int) -> str:
+def digest_sql(shape: Shape, schema: Schema, blocks: range, upto: int, rows_per_block: int) -> str:
     """Return block number, number of rows and the joined text of what can be edited in place.
 
     One subquery for each block walks the table in its own order; grouping would sort it all.
@@ -262,9 +264,11 @@ def digest_sql(shape: Shape, schema: Schema, upto: int, rows_per_block: int) -> 
         joined = f" || {_SEPARATOR} || ".join(_text(expression, shape, schema) for expression in shape.edited)
     first = f"b * {rows_per_block}"
     return (
-        f"with recursive blocks(b) as (select 0 union all select b + 1 from blocks where b < {upto // rows_per_block}) "
-        f"select b as block, coalesce((select count(*) || ' ' || group_concat({joined}, char(30)) "  # noqa: S608
-        f"from {shape.source} where rowid between {first} and min({upto}, {first} + {rows_per_block - 1})), '0 ') "
+        f"with recursive blocks(b) as (select {blocks[0]} "
+        f"union all select b + 1 from blocks where b < {blocks[-1]}) "
+        f"select b as block, coalesce((select count(*) || ' ' || group_concat({joined}, char(30)) "
+        f"from {shape.source} "
+        f"where rowid between {first} and min({upto}, {first} + {rows_per_block - 1})), '0 ') "
         "as text from blocks"
     )
 
@@ -274,14 +278,14 @@ def whole_sql(shape: Shape, schema: Schema) -> str:
     parts = [f"coalesce(cast({_value(column, schema)} as text), char(29))" for column in shape.columns]
     joined = f" || {_SEPARATOR} || ".join(parts)
     return (
-        f"select count(*) as rows, coalesce(group_concat({joined}, char(30)), '') as text from {shape.source}"  # noqa: S608
+        f"select count(*) as rows, coalesce(group_concat({joined}, char(30)), '') as text from {shape.source}"
     )
 
 
 def identity_sql(source: str, columns: tuple[str, ...], row: int | None = None) -> str:
     """Return table, number and identity of one row: of the one with the largest number by default."""
     return (
-        f"select '{source}' as name, rowid as row, {_identity(columns)} as identity from {source} "  # noqa: S608
+        f"select '{source}' as name, rowid as row, {_identity(columns)} as identity from {source} "
         f"where rowid = {'(select max(rowid) from ' + source + ')' if row is None else row}"
     )
 

@@ -251,13 +251,17 @@ class Reader:
         finally:
             stream.close()
 
-    def close(self) -> None:
-        """Close every connection, and first what still reads from it."""
+    def forget(self) -> None:
+        """Close the connections to the file and what still reads from them; new ones open when needed."""
         for stream in list(self._streams):
             stream.close()
         for lane in self._lanes.values():
             lane.close()
         self._lanes.clear()
+
+    def close(self) -> None:
+        """Close everything."""
+        self.forget()
         self._converter.close()
 
 

@@ -4,6 +4,8 @@ Every selection of rows with numbers ends at the largest number seen at the star
 before the rows that they stand for are read: what is written meanwhile is found by the next pass.
 """
 
+# ruff: noqa: S608 - identifiers in SQL are ours, texts are quoted
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -39,6 +41,11 @@ _MANY_RUNS = 5_000  # from here on reading the whole table is quicker than run b
 _SCHEMA = (
     "select m.name as t, p.name as c from sqlite_master as m, pragma_table_info(m.name) as p "
     "where m.type = 'table' order by 1, 2"
+)
+_BLOCKS_AT_ONCE = 200
+_DIGESTS = (
+    "select block, split_part(text, ' ', 1)::bigint, md5(text)[:12] from asked "
+    "where not starts_with(text, '0 ')"
 )
 _METRICS = ("metrics", ("run_uuid", "key", "timestamp", "step"))
 
@@ -195,7 +202,7 @@ class Pass:
         runs = [
             row[0]
             for row in self.reader.ask(
-                f"select distinct run_uuid as run from metrics where rowid > {first} and rowid <= {last} "  # noqa: S608
+                f"select distinct run_uuid as run from metrics where rowid > {first} and rowid <= {last} "
                 f"limit {_MANY_RUNS + 1}"
             )
         ]
@@ -220,7 +227,9 @@ class Pass:
         moved: list[str] = []
         if shape is RUN:
             ours = {row[0] for row in self._reading.known.rows("tracking_run_ids", low=first, high=end)}
-            theirs = self.reader.ask(f"select run_uuid as run from runs where rowid between {first} and {last}")  # noqa: S608
+            theirs = self.reader.ask(
+                f"select run_uuid as run from runs where rowid between {first} and {last}"
+            )
             moved = sorted(ours ^ {row[0] for row in theirs})
         condition = f"rowid between {first} and {last}"
         yield from self._batch(shape, (condition,), Apply.REPLACE_RANGE, ("rowno",), (str(first), str(end)))
@@ -248,13 +257,18 @@ class Pass:
                 yield from self._batch(shape, ("1",), Apply.REPLACE)
 
     def _digest(self, shape: Shape, lane: int) -> Blocks:
+        """Compute a table's digests, some blocks at a time: between two selections a writer can commit."""
         last = self.mark.tails.get(shape.source, (0, ""))[0]
-        if not last:
-            return Blocks({}, 0)
-        sql = digest_sql(shape, self._schema, last, ROWS_PER_BLOCK)
-        through = "select block, split_part(text, ' ', 1)::bigint, md5(text)[:12] from asked where not starts_with(text, '0 ')"
-        rows = self.reader.ask(sql, lane, through)
-        return Blocks({str(block): digest for block, _, digest in rows}, sum(row[1] for row in rows))
+        found = Blocks({}, 0)
+        every = range(last // ROWS_PER_BLOCK + 1 if last else 0)
+        for start in every[::_BLOCKS_AT_ONCE]:
+            self._reading.cancel.check()
+            some = every[start : start + _BLOCKS_AT_ONCE]
+            sql = digest_sql(shape, self._schema, some, last, ROWS_PER_BLOCK)
+            for block, count, digest in self.reader.ask(sql, lane, _DIGESTS):
+                found.digests[str(block)] = digest
+                found.rows += count
+        return found
 
     def _tails(self, rows: dict[str, int]) -> dict[str, Tail]:
         """Return the tables' last rows, or the given ones where they still are."""

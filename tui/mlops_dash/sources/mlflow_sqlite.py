@@ -1,5 +1,7 @@
 """MLflow's tracking store on SQLite, of any schema from MLflow 1.30 on, read in bulk and never written."""
 
+# ruff: noqa: S608 - identifiers in SQL are ours, texts are quoted
+
 from __future__ import annotations
 
 import time
@@ -30,7 +32,7 @@ class MlflowSqlite:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._reader: Reader | None = None
-        self._file: tuple[int, ...] = ()
+        self._signature: tuple[int, ...] = ()
         self._write_ahead = False
         self._seen: tuple[str, tuple[int, ...], int] | None = None  # position, signature, data version
 
@@ -51,7 +53,7 @@ class MlflowSqlite:
         """Yield what is new since the position, or everything.
 
         Raises:
-            SourceError: the store is missing, no tracking store, damaged or locked; says which and what to do.
+            SourceError: the store is missing, no tracking store, damaged or locked; says what to do.
             Cancelled: the reading's token was cancelled.
         """
         with self._explained():
@@ -69,7 +71,7 @@ class MlflowSqlite:
             yield Position(position, f"{one.runs:,} run{'' if one.runs == 1 else 's'}")
 
     def metric_history(self, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
-        """Return (run id, key, step, timestamp in ms, value or ``None`` for NaN) of every logged value, in order.
+        """Return (run id, key, step, time in ms, value or ``None`` for NaN) of every logged value, in order.
 
         Raises:
             SourceError: the store could not be read.
@@ -79,7 +81,7 @@ class MlflowSqlite:
         with self._explained():
             reader = self._open(file_state(self.path, time.time_ns()))
             sql = (
-                "select '' as run, '' as key, 0 as step, 0 as time, 0.0 as value union all "  # noqa: S608
+                "select '' as run, '' as key, 0 as step, 0 as time, 0.0 as value union all "
                 'select * from (select run_uuid, "key", step, timestamp, '
                 "case when is_nan then null else cast(value as real) end from metrics "
                 f'where run_uuid in ({quoted(run_ids)}) and "key" in ({quoted(keys)}) '
@@ -97,14 +99,15 @@ class MlflowSqlite:
     # -- the file -----------------------------------------------------------------------------------
 
     def _open(self, state: FileState) -> Reader:
-        if self._reader is not None and self._file == state.signature[:2] and not self._write_ahead:
-            self._write_ahead = check_header(self.path)
-            if not self._write_ahead:
-                return self._reader
-        self.close()
-        self._write_ahead = check_header(self.path)
-        self._reader = Reader(self.path, write_ahead=self._write_ahead)
-        self._file = state.signature[:2]
+        """Return connections to the file as it is now: pages that they remember could hide damage."""
+        write_ahead = check_header(self.path)
+        if self._reader is None or write_ahead or self._write_ahead:
+            self.close()
+            self._reader = Reader(self.path, write_ahead=write_ahead)
+        elif state.signature != self._signature:
+            self._reader.forget()
+        self._write_ahead = write_ahead
+        self._signature = state.signature
         return self._reader
 
     def _data_version(self) -> int:
