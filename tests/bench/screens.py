@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.house import House, say
-from bench.stores import ALIASES, MODELS
 from bench.table import Figure, middle
 from bench.terminal import Terminal
 
@@ -22,10 +22,11 @@ def startup(house: House) -> Iterator[Figure]:
     """P1: from the start to a filled Live screen, the cache warm, against a Textual hello world."""
     cache = house.fresh_cache()
     house.sync(house.board, cache)
+    wanted = filled(house, cache)
     ours, hello = [], []
     for number in range(house.rounds + 1):
         with _dashboard(house, cache) as terminal:
-            ours.append(terminal.wait_for(filled(house)))
+            ours.append(terminal.wait_for(wanted))
             if number == 0:
                 (house.scratch / "live.txt").write_text("\n".join(terminal.frame()))
         with Terminal([sys.executable, str(HELLO)], dict(os.environ), house.scratch) as terminal:
@@ -38,10 +39,11 @@ def startup(house: House) -> Iterator[Figure]:
 
 def memory(house: House) -> Iterator[Figure]:
     """P6: resident memory of the dashboard, in its first session and in a later one."""
+    wanted = _wanted(house)
     cache = house.fresh_cache()
     for session in ("after a first sync", "started on a warm cache"):
         with _dashboard(house, cache) as terminal:
-            terminal.wait_for(filled(house), FIRST_SYNC_TIMEOUT)
+            terminal.wait_for(wanted, FIRST_SYNC_TIMEOUT)
             terminal.settle(12.0)  # two refreshes in the background
             now, most = terminal.memory(), terminal.memory("VmHWM")
         say(f"  P6 {session}: {now:.0f} MB, at most {most:.0f} MB")
@@ -51,13 +53,14 @@ def memory(house: House) -> Iterator[Figure]:
 
 def stalls(house: House) -> Iterator[Figure]:
     """P8: how long the event loop stands still from the first frame to the end of a first sync."""
+    wanted = _wanted(house)
     worst, ninety_nine = [], []
     for number in range(3):
         log = house.scratch / f"heartbeat-{number}.json"
         command = [sys.executable, str(HEARTBEAT), str(log)]
         with Terminal(command, house.environment(house.fresh_cache()), house.board) as terminal:
-            painted = terminal.started + terminal.wait_for(["Live"])
-            synced = terminal.started + terminal.wait_for(filled(house), FIRST_SYNC_TIMEOUT)
+            painted = terminal.started + terminal.wait_for(["tracking"])
+            synced = terminal.started + terminal.wait_for(wanted, FIRST_SYNC_TIMEOUT)
             terminal.settle(0.5)
             terminal.press("q")
             terminal.settle(10.0)
@@ -71,9 +74,22 @@ def stalls(house: House) -> Iterator[Figure]:
     yield Figure("P8", f"event loop stalls, {runs}, the worst of three", "ms", max(worst), limit=150)
 
 
-def filled(house: House) -> list[str]:
-    """Return what stands on a filled Live screen: every environment and model, and how much was read."""
-    return [*ALIASES, *MODELS, f"{house.shape.runs:,}"]
+def filled(house: House, cache: Path) -> list[str]:
+    """Return what stands on a filled Live screen, from its rows to the details of the first."""
+    command = [*house.program, "live", "--json"]
+    environment = house.environment(cache)
+    answer = json.loads(subprocess.run(command, cwd=house.board, env=environment, capture_output=True).stdout)
+    first, *_ = rows = answer["environments"]
+    wanted = {row["environment"] for row in rows} | {row["model"] for row in rows}
+    wanted |= {row["code"]["commit"][:7] for row in rows}
+    wanted |= {f"{house.shape.runs:,}", first["run"]["name"], "Attention", "rebuild"}
+    return sorted(wanted)
+
+
+def _wanted(house: House) -> list[str]:
+    cache = house.fresh_cache()
+    house.sync(house.board, cache)
+    return filled(house, cache)
 
 
 def _dashboard(house: House, cache: Path) -> Terminal:

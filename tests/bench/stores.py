@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PARAMS, METRICS, EXPERIMENTS, DIGESTS = 12, 8, 10, 25
+ROWS_OF_A_RUN = 1 + PARAMS + METRICS + 4 + 1  # itself, parameters, latest metrics, tags, dataset input
 MODELS = ("progression", "readmission")
 ALIASES = ("production", "staging", "canary")
 
