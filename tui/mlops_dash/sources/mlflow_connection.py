@@ -150,11 +150,23 @@ class Stream:
         self._sql = sql
         self._statement: Any = None
         self._handle: Any = None
+        self._scanned = False
+
+    def __arrow_c_schema__(self) -> Any:
+        # where this is missing DuckDB runs the selection twice more, only to learn its columns
+        self._run()
+        return self._handle.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        self.close()
-        self._statement, self._handle = self._lane.execute(self._sql)
+        if self._scanned:
+            self.close()
+        self._run()
+        self._scanned = True
         return self._handle.__arrow_c_stream__(requested_schema)
+
+    def _run(self) -> None:
+        if self._handle is None:
+            self._statement, self._handle = self._lane.execute(self._sql)
 
     def close(self) -> None:
         """End the selection and with it the lock, however far it was read."""
@@ -162,6 +174,7 @@ class Stream:
             self._handle.release()
             self._statement.close()
             self._statement = self._handle = None
+        self._scanned = False
 
 
 class Lane:
