@@ -2,7 +2,7 @@
 
     python screenshots/render.py [FOLDER]
 
-Writes an SVG for every screen, size and theme, and a PNG beside it where ``rsvg-convert`` is to be had.
+Writes an SVG for every screen, size and theme.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import asyncio
 import html
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import time
@@ -35,13 +34,18 @@ USER = "dev1"  # whom the board names as having started the servers
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=HERE)
-    folder = parser.parse_args().folder
+    parser.add_argument("--png", action="store_true", help="write PNGs too; needs rsvg-convert")
+    options = parser.parse_args()
+    folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     os.environ |= {"LOGNAME": USER, "USER": USER}
     with tempfile.TemporaryDirectory(prefix="mlops-dash-pictures-") as scratch:
         os.environ["MLOPS_DASH_STATE_DIR"] = f"{scratch}/state"
         os.environ["MLOPS_DASH_CACHE_DIR"] = f"{scratch}/cache"
         _render(Path(scratch) / "diabetes", folder)
+    if options.png:
+        for picture in folder.glob("*.svg"):
+            subprocess.run(["rsvg-convert", "-o", picture.with_suffix(".png"), picture], check=True)
 
 
 def _render(sample: Path, folder: Path) -> None:
@@ -93,7 +97,8 @@ def _words(text: re.Match[str]) -> str:
             column += len(word) // len(_SPACE)
         elif word.strip():
             width = len(html.unescape(word))
-            place = f'x="{round(float(x) + column * _CELL, 1):g}" y="{y}" textLength="{round(width * _CELL, 1):g}"'
+            left, length = round(float(x) + column * _CELL, 1), round(width * _CELL, 1)
+            place = f'x="{left:g}" y="{y}" textLength="{length:g}"'
             words.append(f'<text class="{kind}" {place} {rest}>{word}</text>')
             column += width
     return "".join(words)
@@ -138,9 +143,6 @@ def _write(path: Path, svg: str) -> None:
     svg = re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)
     svg = svg.replace("font-family: Fira Code,", "font-family: Fira Code, DejaVu Sans Mono,")
     path.write_text(svg, "utf-8")
-    converter = shutil.which("rsvg-convert")
-    if converter:
-        subprocess.run([converter, "--zoom", "1", "-o", path.with_suffix(".png"), path], check=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 from contextlib import closing, suppress
 from pathlib import Path, PurePosixPath
+from threading import Timer
 from typing import Any
 
 from mlops_dash.errors import DashError, RefusedError
@@ -32,6 +33,7 @@ _PATHS = (
 )
 # the environment whose alias moves after its server has started, and from which version to which
 _DRIFTS, _BEFORE, _AFTER = "canary", 5, 6
+_SOON = 1.5  # seconds in which a dashboard opens
 
 
 def demo_folder(folder: Path | None = None) -> Path:
@@ -100,6 +102,13 @@ def archive() -> Path:
     raise DashError("This installation lacks the sample project.", "Install mlops-dash again.")
 
 
+def start_story_soon(folder: Path) -> None:
+    """Do :func:`start_story` in the background a little later: a dashboard that opens now fills first."""
+    timer = Timer(_SOON, start_story, (folder,))
+    timer.daemon = True
+    timer.start()
+
+
 def start_story(folder: Path) -> tuple[str, ...]:
     """Start the demo's three model servers, at low priority, and return at once.
 
@@ -114,7 +123,10 @@ def start_story(folder: Path) -> tuple[str, ...]:
     from mlops_dash.targets.process import servers_folder
 
     config_path = folder / "mlops-dash.toml"
-    located = locate(folder, load_config(config_path), config_path)
+    try:
+        located = locate(folder, load_config(config_path), config_path)
+    except DashError as error:
+        return (str(error),)
     servers = servers_folder(located.identity)
     problems = []
     for environment in ("production", "staging", "canary"):

@@ -41,16 +41,18 @@ def dashboard(options: Options) -> int:
 def demo(options: Options, arguments: argparse.Namespace) -> int:
     """Make the sample project, start its model servers and open the dashboard on it."""
     from mlops_dash.cli.output import stderr, stdout
-    from mlops_dash.demo import start_story, unpack
+    from mlops_dash.demo import start_story, start_story_soon, unpack
 
     if not arguments.no_open:
         require_terminal()
     folder = unpack(Path(arguments.dir) if arguments.dir else None)
-    start_story(folder)
     if arguments.no_open:
+        for problem in start_story(folder):
+            stderr(f"mlops-dash: {problem}")
         stdout(str(folder))
         stderr(f"mlops-dash --project {folder} opens it")
         return 0
+    start_story_soon(folder)
     return dashboard(replace(options, project=str(folder), tracking_uri=None, config=None, repo=None))
 
 
