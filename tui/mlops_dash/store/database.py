@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
@@ -14,15 +14,17 @@ from typing import Any, Self
 import duckdb
 
 from mlops_dash.domain.environments import Observation
-from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.freshness import SourceStatus
 from mlops_dash.errors import StoreError
 from mlops_dash.sources.base import Batch
 from mlops_dash.store import snapshot
 from mlops_dash.store.ingest import Columns, apply_batch, table_columns
 from mlops_dash.store.questions import question, statements, store_sql
+from mlops_dash.store.remembered import read_sources, write_observations, write_source
 
 _CHUNK = 2000  # rows turned into Python objects at a time: other threads run between two chunks
 _BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
+_DAMAGE = re.compile("corrupt database file|checksum|could not read", re.IGNORECASE)
 _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -106,7 +108,7 @@ class Store:
         self._connection = connection
         self._generation += 1
 
-    def _open_usable(self, database: Path) -> bool:
+    def _open_usable(self, database: Path, *, published: bool = True) -> bool:
         """Open a copied snapshot; ``False`` if it is damaged, another project's or another version's."""
         try:
             self._connect(database)
@@ -114,9 +116,8 @@ class Store:
             return False
         try:
             meta = dict(self._connection.execute(statements()["meta"]).fetchall())
-            fingerprint = self._fingerprint(self._connection) if "fingerprint" in meta else ""
             if (meta.get("schema"), meta.get("identity")) == (schema_version(), self._identity) and (
-                meta["fingerprint"] == fingerprint
+                not published or meta["fingerprint"] == self._fingerprint(self._connection)
             ):
                 self._tables: Columns = table_columns(self._connection)
                 return True
@@ -149,15 +150,33 @@ class Store:
         self._tables = table_columns(connection)
         self._dirty = True
 
-    def _start_over(self) -> None:
-        """The working copy broke under our hands: go on with an empty one."""
+    def _mend(self, error: Exception, cause: str) -> None:
+        """The working copy broke under our hands: go on with what can be had of it.
+
+        After a failed write DuckDB refuses everything until it is opened again, though nothing that was
+        committed is lost. A damaged file is set aside with its snapshot. Where neither can be opened, the
+        store goes on empty in memory.
+        """
+        damaged = _DAMAGE.search(str(error)) is not None
         with self._writing:
             with contextlib.suppress(duckdb.Error):
                 self._connection.close()
-            database = None if self._copy is None else self._copy.database
-            if database is not None:
-                self._discard(database)
-            self._connect(database)
+            if self._copy is not None:
+                with contextlib.suppress(duckdb.Error):
+                    if not damaged and self._open_usable(self._copy.database, published=False):
+                        self.notice = f"{cause}: what is read is kept by this process only."
+                        return
+                    if damaged:
+                        self._discard(self._copy.database)
+                        self._connect(self._copy.database)
+                        self._create()
+                        return
+                with contextlib.suppress(duckdb.Error):
+                    self._connection.close()
+                self._copy.remove()
+                self._copy = None
+            self.notice = f"{cause}: what is read is kept in memory only, and read again next time."
+            self._connect(None)
             self._create()
 
     # -- asking -------------------------------------------------------------------------------------
@@ -194,14 +213,12 @@ class Store:
         generation = self._generation
         try:
             return _fetch(self._cursor(), text, parameters)
-        except _BROKEN as error:
-            if generation == self._generation:
-                self._start_over()
-            try:
-                return _fetch(self._cursor(), text, parameters)
-            except duckdb.Error:
-                raise StoreError(f"the cache cannot answer {name}: {error}") from error
         except duckdb.Error as error:
+            if _is_broken(error):
+                if generation == self._generation:
+                    self._mend(error, "The cache was damaged")
+                with contextlib.suppress(duckdb.Error):
+                    return _fetch(self._cursor(), text, parameters)
             raise StoreError(f"the cache cannot answer {name}: {error}") from error
 
     def sql(self, text: str, limit: int | None = 10_000) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -214,6 +231,7 @@ class Store:
         Raises:
             StoreError: it is no single reading statement, or it failed; says why.
         """
+        generation = self._generation
         cursor = self._cursor().cursor()
         try:
             found = cursor.extract_statements(text)
@@ -227,6 +245,10 @@ class Store:
             cursor.execute("begin transaction read only")
             return _fetch(cursor, found[0], {}, limit)
         except duckdb.Error as error:
+            if _is_broken(error):
+                if generation == self._generation:
+                    self._mend(error, "The cache was damaged")
+                raise StoreError(f"The cache could not answer: {_first_line(error)}", "Ask again.") from error
             raise StoreError(str(error), "mlops-dash sql --tables lists what can be asked.") from error
         finally:
             cursor.close()
@@ -240,73 +262,42 @@ class Store:
             SourceError: the batch's stream failed while it was read.
             StoreError: the cache could not be written.
         """
-        with self._writing:
+        with self._writing, self._mending(f"take {batch.table}"):
             self._dirty = True
-            try:
-                apply_batch(self._cursor(), batch, self._tables)
-            except duckdb.Error as error:
-                raise StoreError(f"the cache could not take {batch.table}: {error}") from error
+            apply_batch(self._cursor(), batch, self._tables)
 
     def set_source(self, status: SourceStatus, position: str | None = None) -> None:
-        """Remember a source's status; with ``position`` also from where its next reading goes on."""
+        """Remember a source's status; with ``position`` also from where its next reading goes on.
+
+        Raises:
+            StoreError: the cache could not be written.
+        """
         with self._transaction() as cursor:
-            if position is None:
-                position = self.position(status.name)
-            cursor.execute(statements()["clear_source"], {"name": status.name})
-            values = {
-                "name": status.name,
-                "kind": status.kind,
-                "status": status.status.value,
-                "as_of": _milliseconds(status.as_of),
-                "tried_at": _milliseconds(status.tried_at),
-                "counts": status.counts,
-                "detail": status.detail,
-                "remedy": status.remedy,
-                "position": position,
-            }
-            cursor.execute(statements()["set_source"], values)
+            write_source(cursor, status, self.position(status.name) if position is None else position)
 
     def sources(self) -> dict[str, SourceStatus]:
         """Return the last known status of every source, by name."""
-        return {
-            name: SourceStatus(
-                name, kind, Freshness(status), _time(as_of), _time(tried_at), counts or "", detail, remedy
-            )
-            for name, kind, status, as_of, tried_at, counts, detail, remedy, _ in self._source_rows()
-        }
+        return {name: status for name, (status, _) in self._source_states().items()}
 
     def position(self, name: str) -> str | None:
         """Return from where a source's next reading goes on."""
-        return next((row[8] for row in self._source_rows() if row[0] == name), None)
+        return self._source_states().get(name, (None, None))[1]
 
-    def _source_rows(self) -> list[tuple[Any, ...]]:
-        return _fetch(self._cursor(), statements()["source_states"], {})[1]
+    def _source_states(self) -> dict[str, tuple[SourceStatus, str | None]]:
+        return read_sources(_fetch(self._cursor(), statements()["source_states"], {})[1])
 
     def save_observations(self, observations: Iterable[Observation]) -> None:
-        """Remember what targets answered, in place of what they answered before."""
+        """Remember what targets answered, in place of what they answered before.
+
+        Raises:
+            StoreError: the cache could not be written.
+        """
         with self._transaction() as cursor:
-            for seen in observations:
-                key = {"environment": seen.environment, "model": seen.model}
-                cursor.execute(statements()["clear_observation"], key)
-                values = key | {
-                    "target": seen.target,
-                    "asked_at": _milliseconds(seen.asked_at),
-                    "answered": seen.answered,
-                    "health": seen.health.value,
-                    "version": seen.version,
-                    "run_id": seen.run_id,
-                    "model_id": seen.model_id,
-                    "latency_ms": seen.latency_ms,
-                    "address": seen.address,
-                    "since": _milliseconds(seen.since),
-                    "by": seen.by,
-                    "detail": seen.detail,
-                }
-                cursor.execute(statements()["save_observation"], values)
+            write_observations(cursor, observations)
 
     @contextlib.contextmanager
-    def _transaction(self) -> Any:
-        with self._writing:
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._writing, self._mending("remember what was read"):
             self._dirty = True
             cursor = self._cursor()
             cursor.begin()
@@ -317,6 +308,17 @@ class Store:
                 with contextlib.suppress(duckdb.Error):
                     cursor.rollback()
                 raise
+
+    @contextlib.contextmanager
+    def _mending(self, work: str) -> Iterator[None]:
+        """Turn a failure to write into a ``StoreError``, with the store usable again."""
+        try:
+            yield
+        except duckdb.Error as error:
+            if _is_broken(error):
+                self._mend(error, f"The cache could not be written ({_first_line(error)})")
+            remedy = "Make room on the disk." if _is_broken(error) else None
+            raise StoreError(f"The cache could not {work}: {_first_line(error)}", remedy) from error
 
     # -- publishing ---------------------------------------------------------------------------------
 
@@ -338,9 +340,11 @@ class Store:
                 cursor.execute(statements()["set_meta"], values)
                 cursor.execute("checkpoint")
                 snapshot.publish_copy(self._copy.database, self._folder)
-            except (OSError, duckdb.Error) as error:
-                reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-                self.notice = f"The cache could not be written ({reason}): reading goes on without it."
+            except OSError as error:
+                self.notice = f"The cache could not be written ({error.strerror or error}): reading goes on."
+                return False
+            except duckdb.Error as error:
+                self._mend(error, f"The cache could not be written ({_first_line(error)})")
                 return False
             self._dirty = False
             return True
@@ -386,9 +390,12 @@ def _fetch(
     return columns, rows
 
 
-def _milliseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else round(moment.timestamp() * 1000)
+def _is_broken(error: duckdb.Error) -> bool:
+    """Tell an error of the file or the engine from one of the question. Damage has no type of its own."""
+    return isinstance(error, _BROKEN) or (
+        type(error) is duckdb.Error and _DAMAGE.search(str(error)) is not None
+    )
 
 
-def _time(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
