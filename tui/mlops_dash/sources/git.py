@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _STATE_EVERY = 30.0  # seconds between looks at the working tree, more where a look takes long
-_DAMAGE_HOLDS = 60.0  # seconds after which a damaged repository is tried again
+_DAMAGE_HOLDS = 300.0  # seconds after which a damaged repository is tried again
 
 
 class GitSource:
@@ -89,13 +89,11 @@ class GitSource:
         if moved or mark is None:
             try:
                 kept = reading.position == self._given
-                after = yield from git_commits.commits(self.runner, reading, mark, after, kept=kept)
+                after, damage = yield from git_commits.commits(self.runner, reading, mark, after, kept=kept)
             except GitError as error:
-                if not error.damaged or mark is not None:
+                if error.damaged:
                     self._damage = (signature, time.monotonic(), error)
-                    raise
-                damage = error
-                after = yield from git_commits.readable_commits(self.runner, reading, after)
+                raise
         else:
             after = mark
         before = _commits_by_ref(reading.known)
@@ -105,6 +103,7 @@ class GitSource:
             yield self._state_batch(refs, main, signature)
         reading.cancel.check()
         yield from self._positions(reading, refs, mark, after, before)
+        damage = damage or refs.damage
         if damage is not None:
             self._damage = (signature, time.monotonic(), damage)
             raise damage

@@ -9,6 +9,7 @@ from mlops_dash.domain.progress import Progress
 from mlops_dash.sources import git_history
 from mlops_dash.sources.base import Apply, Batch, Reading
 from mlops_dash.sources.git_process import GitError
+from mlops_dash.sources.git_refs import object_kinds
 from mlops_dash.sources.git_runner import GitRunner
 
 _MANY_GONE = 20_000
@@ -32,22 +33,32 @@ class Mark:
     version: int = 1
 
 
-def commits(runner: GitRunner, reading: Reading, mark: Mark | None, after: Mark, *, kept: bool) -> Batches:
-    """Yield what leads from ``mark`` (``None``: from nothing) to ``after``; return ``after`` with its counts.
+def commits(
+    runner: GitRunner, reading: Reading, mark: Mark | None, after: Mark, *, kept: bool
+) -> Generator[Batch, None, tuple[Mark, GitError | None]]:
+    """Yield what leads from ``mark`` (``None``: from nothing) to ``after``.
 
     Args:
         kept: the store surely holds exactly what ``mark`` says.
 
+    Returns:
+        ``after`` with its counts, and what damage hid a part of the history.
+
     Raises:
-        GitError: the repository cannot be read; if ``damaged``, :func:`readable_commits` gives the rest.
+        GitError: the repository cannot be read; what is known of it stands.
     """
     if mark is not None:
         try:
-            return (yield from _newer(runner, reading, mark, after, kept=kept))
+            return (yield from _newer(runner, reading, mark, after, kept=kept)), None
         except GitError as error:
-            if not error.damaged:
+            if not error.damaged or len(object_kinds(runner, mark.tips)) == len(mark.tips):
                 raise  # else: where it stood is gone, for example after a gc; read all
-    return (yield from _all(runner, reading, after))
+    try:
+        return (yield from _all(runner, reading, after)), None
+    except GitError as error:
+        if not error.damaged:
+            raise
+        return (yield from _readable(runner, reading, after)), error
 
 
 def _all(runner: GitRunner, reading: Reading, after: Mark) -> Batches:
@@ -94,7 +105,7 @@ def _unreachable(runner: GitRunner, old_tips: list[str], tips: list[str]) -> lis
     return output.decode("ascii").split()
 
 
-def readable_commits(runner: GitRunner, reading: Reading, after: Mark) -> Batches:
+def _readable(runner: GitRunner, reading: Reading, after: Mark) -> Batches:
     """Read a damaged repository branch by branch: each gives what it has up to the hole."""
     seen: set[str] = set()
     yield Batch("git_commit", git_history.no_commits(), Apply.REPLACE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ _FORMAT = "--format=%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
 _FIRST_BYTES, _BYTES = 128 << 10, 4 << 20  # the newest commits are shown while the rest is read
 _LONGEST = 1000
 _INT64 = 2**63 - 1
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def log(
@@ -106,9 +108,9 @@ def milliseconds(seconds: list[str]) -> list[int | None]:
     try:
         times: list[int | None] = [int(text) * 1000 for text in seconds]
     except ValueError:
-        times = [int(text) * 1000 if text.lstrip("-").isdecimal() else None for text in seconds]
-    if times and max(time or 0 for time in times) > _INT64:
-        times = [time if time is None or time <= _INT64 else None for time in times]
+        times = [int(text) * 1000 if _NUMBER.fullmatch(text) else None for text in seconds]
+    if max(map(abs, filter(None, times)), default=0) > _INT64:
+        times = [time if time is None or abs(time) <= _INT64 else None for time in times]
     return times
 
 

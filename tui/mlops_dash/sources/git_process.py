@@ -144,6 +144,8 @@ def _explained(errors: str, verb: str, place: str) -> GitError:
             f"git refuses {visible(where, 200)}: it belongs to another user",
             f"If you trust it: git config --global --add safe.directory {shlex.quote(visible(where, 200))}",
         )
+    if "cannot change to" in errors:
+        return GitError(f"{place} is gone or cannot be entered", "Check --repo and [git] repo.")
     if "not a git repository" in errors:
         return GitError(f"{place} is no Git repository", "Check --repo and [git] repo.")
     if "repository version" in errors or "unknown repository extension" in errors:

@@ -55,12 +55,14 @@ class Refs:
         head: the commit that is checked out, ``None`` before the first one.
         head_branch: the branch that is checked out, ``None`` when HEAD is detached.
         remote_heads: what each remote calls its main branch: ``origin`` to ``origin/main``.
+        damage: why some are left out: what they lead to is missing.
     """
 
     refs: tuple[Ref, ...]
     head: str | None
     head_branch: str | None
     remote_heads: dict[str, str]
+    damage: GitError | None = None
 
     def commit_of(self, name: str) -> str | None:
         """Return the commit of the branch ``name``, of a remote branch if no local one has that name."""
@@ -84,11 +86,13 @@ def read_refs(runner: GitRunner, place: GitPlace) -> Refs:
     """
     patterns = [prefix.rstrip("/") for prefix, _ in _KINDS]
     fields = "%00".join(f"%({name})" for name in _FIELDS)
+    damage = None
     try:
         output = runner.run("for-each-ref", f"--format={fields}%00", *patterns, deadline=30.0)
     except GitError as error:
         if not error.damaged:
             raise
+        damage = error
         output = _without_objects(runner, patterns)
     rows = [
         line.decode("utf-8", "replace").split("\0")[: len(_FIELDS)]
@@ -111,7 +115,7 @@ def read_refs(runner: GitRunner, place: GitPlace) -> Refs:
         at = (milliseconds([tagged_at])[0] or 0) if tag else None
         refs.append(Ref(short, what, commit, tagger if tag else None, at, message))
     head, branch = _head(runner, place, refs)
-    return Refs(tuple(refs), head, branch, remote_heads)
+    return Refs(tuple(refs), head, branch, remote_heads, damage)
 
 
 def _without_objects(runner: GitRunner, patterns: Sequence[str]) -> bytes:

@@ -146,12 +146,14 @@ class GitRunner:
     ) -> Iterator[GitProcess]:
         git = self._opened()
         environment = dict(_ENVIRONMENT)
+        # were this repository gone, git would otherwise go on with one around it
+        environment["GIT_CEILING_DIRECTORIES"] = str(self.root.parent)
         if settings:  # by environment: a name may hold "=", which "-c" would split at
             environment["GIT_CONFIG_COUNT"] = str(len(settings))
             for number, (key, value) in enumerate(settings):
                 environment[f"GIT_CONFIG_KEY_{number}"] = key
                 environment[f"GIT_CONFIG_VALUE_{number}"] = value
-        command = [*_without(environment), self._program, "--no-pager"]
+        command = [*_without(environment), self._program, "-C", str(self.root), "--no-pager"]
         for key, value in _SETTINGS:
             command += ["-c", f"{key}={value}"]
         command += arguments
@@ -175,10 +177,8 @@ class GitRunner:
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # or the import fails where git is missing
         from git.cmd import Git
 
-        if not self.root.is_dir():
-            raise GitError(f"There is no folder {self._shown}", "Check --repo and [git] repo.")
         git = Git(str(self.root))
-        version = git.execute([self._program, "--version"], shell=False)
+        version = git.execute([*_without({}), self._program, "--version"], shell=False)
         found = re.search(r"(\d+)\.(\d+)", str(version))
         if found and (int(found[1]), int(found[2])) < _OLDEST:
             raise GitError(f"git {found[0]} is too old to be run safely", "Install git 2.31 or newer.")
