@@ -85,6 +85,11 @@ class Reader:
         self._progress: dict[str, Progress] = {}
         self._told = self._partial = 0.0
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return self._asking.idle and self._reading.idle and self._observing.idle
+
     # -- questions ----------------------------------------------------------------------------------------
 
     def ask_live(self) -> int:

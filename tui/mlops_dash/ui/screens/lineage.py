@@ -13,7 +13,7 @@ from mlops_dash.ui.widgets.table import DROP, Cell, Column, Give
 from mlops_dash.ui.wording import KINDS, Line, age, moment, number, plural, safe, short, version
 
 COLUMNS = (Column(""), Column(""), Column(""))
-GIVES = (Give(2, 1), Give(0, None, 44), Give(1, DROP), Give(2, DROP), Give(0, None, 1))
+GIVES = (Give(0, None, 48), Give(2, 1), Give(0, None, 36), Give(1, DROP), Give(2, DROP), Give(0, None, 1))
 
 # edge kind -> (told from the one that came, told from the one it came from)
 _RELATIONS = {

@@ -52,8 +52,8 @@ GIVES = (
     Give(_MODEL, None, 11),
     Give(_ENV, None, 12),
     NARROW_GAPS,
-    Give(_METRIC, DROP),
     Give(_CODE, 2),
+    Give(_METRIC, DROP),
     Give(_MODEL, None, 6),
     Give(_ENV, None, 6),
     Give(_HEALTH, 2),
@@ -155,7 +155,7 @@ def _data(row: EnvironmentRow) -> Cell:
         return ((("unknown", "unknown"),), (("unknown", "unknown"),), (("?", "unknown"),))
     first = max(row.data, key=lambda data: data.newer)
     digest = (short(first.digest), "data")
-    newer = sum(data.newer for data in row.data)
+    newer = first.newer  # a dataset may be recorded by MLflow and by DVC: one change is not two
     more = f" +{len(row.data) - 1}" if len(row.data) > 1 else ""
     news = (f" {newer} newer", "warn") if newer else (" newest", "dim")
     brief = (f" ↑{newer}", "warn") if newer else (" =", "dim")

@@ -145,7 +145,8 @@ class Table(ListView, Generic[Item]):
             title = column.title if len(column.title) <= cells_wide else column.brief
             cells.extend(fit(((title, "dim"),), cells_wide, right=column.right))
             cells.append((" " * gap, "dim"))
-        headings = [] if not any(column.title for column in self.columns) else [tuple(cells)]
+        cells = cells[:-1]
+        headings = [tuple(cells)] if any(column.title for column in self.columns) else []
         return [*super().header_lines(width), *headings]
 
     def body_line(self, line: int, width: int) -> Line:
@@ -157,7 +158,7 @@ class Table(ListView, Generic[Item]):
             forms = cells[index]
             spans.extend(fit(forms[min(form, len(forms) - 1)], cells_wide, right=self.columns[index].right))
             spans.append((" " * gap, "text"))
-        return tuple(spans)
+        return tuple(spans[:-1])
 
     def _row(self, item: int) -> Sequence[Cell]:
         cells = self._cells.get(item)

@@ -1,0 +1,101 @@
+"""Drives the dashboard without a terminal and reads what is on its screen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from mlops_dash.ui.app import Opening
+from mlops_dash.ui.dashboard import Dashboard
+from mlops_dash.ui.glance import Glance
+from ui.answers import NOW, HandBoard
+
+SMALL, LARGE = (80, 24), (160, 45)
+
+
+class FixedClock(Dashboard):
+    """The dashboard at the time of the answers."""
+
+    def now(self) -> Any:
+        return NOW
+
+
+@asynccontextmanager
+async def dashboard(
+    board: HandBoard | None = None,
+    size: tuple[int, int] = SMALL,
+    *,
+    theme: str | None = None,
+    seen: Glance | None = None,
+    place: Path | None = None,
+) -> AsyncIterator[Pilot[None]]:
+    """Run the dashboard on ``board`` until its first answers are shown."""
+    made = board or HandBoard()
+    opening = Opening(lambda: made)
+    if seen is None:
+        opening.start().result()
+    app = FixedClock(opening, seen=seen, place=place)
+    async with app.run_test(size=size) as pilot:
+        if theme is not None:
+            app.theme = theme
+        await settle(pilot)
+        yield pilot
+        made.gate.set()
+    app.let_go()
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until nothing is asked or read and all messages are handled."""
+    app = pilot.app
+    assert isinstance(app, Dashboard)
+    for _ in range(500):
+        await pilot.pause()
+        if app.reader is not None and (app.reader.idle or not gate_open(app)):
+            break
+    for _ in range(4):
+        await pilot.pause()
+
+
+def gate_open(app: Dashboard) -> bool:
+    """Whether the board's refreshes may end."""
+    board = app.board
+    return not isinstance(board, HandBoard) or board.gate.is_set()
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys, each settled."""
+    for key in keys:
+        await pilot.press(key)
+        await settle(pilot)
+
+
+def lines(pilot: Pilot[None]) -> list[str]:
+    """The screen as text, as it goes to the terminal."""
+    return ["".join(segment.text for segment in strip) for strip in pilot.app.screen._compositor.render_strips()]
+
+
+def text(pilot: Pilot[None]) -> str:
+    """The screen as one text."""
+    return "\n".join(lines(pilot))
+
+
+def line_with(pilot: Pilot[None], *words: str) -> str:
+    """The first line that contains all of ``words``."""
+    for line in lines(pilot):
+        if all(word in line for word in words):
+            return line
+    raise AssertionError(f"no line has {words}:\n{text(pilot)}")
+
+
+def live_of(pilot: Pilot[None]) -> Any:
+    """The Live screen."""
+    return next(screen for screen in pilot.app.screen_stack if type(screen).__name__ == "LiveScreen")
+
+
+def said(pilot: Pilot[None]) -> list[str]:
+    """What was notified and is still shown."""
+    return [notification.message for notification in pilot.app._notifications]

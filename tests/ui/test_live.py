@@ -1,0 +1,266 @@
+"""Live: rows, attention, details, states; at 80×24 and at 160×45."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mlops_dash.config import Config, UiConfig
+from mlops_dash.domain.environments import Basis, CodeStatus, Health
+from mlops_dash.domain.freshness import Freshness
+from mlops_dash.domain.progress import Progress
+from mlops_dash.ui.theme import DARK, LIGHT
+from ui.answers import NOW, SOURCES, HandBoard, before, board_rows, live, row, source
+from ui.driving import LARGE, SMALL, dashboard, line_with, lines, live_of, press, settle, text
+
+SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
+
+
+@SIZES
+async def test_model_live_version_code_data_and_health_stand_on_each_environments_row(size: tuple[int, int]) -> None:
+    async with dashboard(size=size) as pilot:
+        production = line_with(pilot, "production", "progression", "a1b2c3d")
+        assert re.search(r"production ⚿ +progression +v4 ●.* a1b2c3d ↓4.* 8d1e92f .*● healthy", production)
+        staging = line_with(pilot, "staging", "progression", "9f3e210")
+        assert re.search(r"staging +progression +v6 ●.* 9f3e210 =.* 77aa01b .*● healthy", staging)
+        canary = line_with(pilot, "canary", "progression", "77c0ffe")
+        assert re.search(r"canary +progression +v5 ≠ v6.* 77c0ffe .*±.* 77aa01b .*◐ degraded", canary)
+
+
+async def test_wide_rows_say_it_in_words() -> None:
+    async with dashboard(size=LARGE) as pilot:
+        assert "1 newer" in line_with(pilot, "production", "a1b2c3d")
+        assert "● observed" in line_with(pilot, "staging", "9f3e210")
+        canary = line_with(pilot, "canary", "77c0ffe")
+        assert "≠ v6 declared" in canary
+        assert "± dirty" in canary
+        assert re.search(r"production .* 3 d +dev1", line_with(pilot, "production", "a1b2c3d"))
+
+
+@SIZES
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+async def test_no_line_is_wider_than_the_screen_in_either_theme(size: tuple[int, int], theme: str) -> None:
+    async with dashboard(size=size, theme=theme) as pilot:
+        assert len(lines(pilot)) == size[1]
+        assert {len(line) for line in lines(pilot)} == {size[0]}
+        assert "production" in text(pilot)
+
+
+@SIZES
+async def test_attention_is_listed_the_most_pressing_first(size: tuple[int, int]) -> None:
+    async with dashboard(size=size) as pilot:
+        shown = text(pilot)
+        assert "Attention · 6" in shown
+        assert shown.index("canary is degraded") < shown.index("canary serves v5") < shown.index("can't be rebuilt")
+
+
+@SIZES
+async def test_the_details_are_those_of_the_selected_environment(size: tuple[int, int]) -> None:
+    async with dashboard(size=size) as pilot:
+        assert "production · progression v4" in text(pilot)
+        assert "observed 9 s ago" in text(pilot)
+        assert "Scale features before the fit" in text(pilot)
+        assert "3 of 4 hold" in text(pilot)
+        await press(pilot, "down", "down")
+        assert "canary · progression v5" in text(pilot)
+        assert "alias canary says v6" in text(pilot)
+        assert "dirty" in text(pilot)
+
+
+async def test_everything_is_reachable_on_a_small_screen() -> None:
+    async with dashboard(size=(60, 12)) as pilot:
+        await press(pilot, "tab", "f", "end")
+        assert "Attention · 6" in text(pilot)
+        assert "v6 in staging beats production" in text(pilot)
+        assert "ENV" not in text(pilot)
+        await press(pilot, "escape", "tab", "f", "end")
+        assert "packages" in text(pilot)
+        await press(pilot, "escape")
+        assert "production" in text(pilot)
+
+
+async def test_metrics_of_the_other_environments_stand_beside_with_what_changed() -> None:
+    async with dashboard(size=LARGE) as pilot:
+        assert re.search(r"rmse +53\.91 +−2\.1 % +52\.80 +−1\.5 % +53\.10", line_with(pilot, "rmse", "−2.1 %", "52.80"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"live": None, "basis": Basis.UNKNOWN, "health": Health.UNKNOWN}, ["? unknown", "v4 declared"]),
+        ({"basis": Basis.DECLARED, "observed": None, "health": Health.UNKNOWN}, ["v4 ○ declared", "? unknown"]),
+        ({"health": Health.DOWN}, ["✗ down"]),
+        ({"run": None, "code": None, "data": ()}, ["unknown"]),
+    ],
+    ids=["not-answered", "only-declared", "down", "nothing-known"],
+)
+async def test_what_is_not_known_is_said_and_not_guessed(changes: dict[str, object], words: list[str]) -> None:
+    async with dashboard(HandBoard(live([row(**changes)])), LARGE) as pilot:
+        line = line_with(pilot, "production", "progression", words[0])
+        assert all(word in line for word in words)
+
+
+@pytest.mark.parametrize(
+    ("status", "glyph", "word"),
+    [
+        (CodeStatus.DIRTY, "±", "dirty"),
+        (CodeStatus.MISSING, "✗", "missing"),
+        (CodeStatus.UNREACHABLE, "⚑", "no branch"),
+    ],
+)
+async def test_the_state_of_the_code_is_a_glyph_and_where_there_is_room_a_word(
+    status: CodeStatus, glyph: str, word: str
+) -> None:
+    made = row()
+    assert made.code is not None
+    board = HandBoard(live([replace(made, code=replace(made.code, status=status))]))
+    async with dashboard(board, LARGE) as pilot:
+        assert f"{glyph} {word}" in line_with(pilot, "production", "a1b2c3d", glyph)
+    async with dashboard(board, SMALL) as pilot:
+        assert f"a1b2c3d {glyph}" in line_with(pilot, "production", "a1b2c3d", glyph)
+
+
+async def test_the_cursor_stays_on_its_environment_when_the_board_changes() -> None:
+    board = HandBoard()
+    async with dashboard(board) as pilot:
+        await press(pilot, "down")
+        staging = board.answer.environments[1]
+        board.answer = live([row("alpha"), *reversed(board_rows()[:1]), replace(staging, since=before(hours=1))])
+        board.changed = True
+        await press(pilot, "r")
+        assert live_of(pilot).environments.selected_key == "env:staging/progression"
+        assert "staging · progression v6" in text(pilot)
+
+
+async def test_the_cursor_stays_near_when_its_environment_goes() -> None:
+    board = HandBoard()
+    async with dashboard(board) as pilot:
+        await press(pilot, "end")
+        board.answer = live(board_rows()[:2])
+        await press(pilot, "r")
+        assert live_of(pilot).environments.selected_key == "env:staging/progression"
+
+
+async def test_the_filter_narrows_as_it_is_typed_and_esc_shows_all_again() -> None:
+    async with dashboard(size=LARGE) as pilot:
+        await press(pilot, "slash", *"dirty")
+        assert live_of(pilot).environments.item_count() == 1
+        assert "canary · progression v5" in text(pilot)
+        await press(pilot, "enter")
+        assert live_of(pilot).environments.item_count() == 1
+        await press(pilot, "escape")
+        assert live_of(pilot).environments.item_count() == 3
+        await press(pilot, "slash", *"zzz")
+        assert "nothing matches" in text(pilot)
+        await press(pilot, "escape")
+        assert live_of(pilot).environments.item_count() == 3
+
+
+async def test_a_stale_source_keeps_its_facts_and_says_since_when_and_why() -> None:
+    stale = source(
+        status=Freshness.STALE,
+        as_of=before(minutes=3),
+        detail="the database is locked by another program",
+        remedy="end it, or wait",
+    )
+    async with dashboard(HandBoard(live(sources=(stale, *SOURCES[1:]))), LARGE) as pilot:
+        assert "◐ tracking stale 3 min: the database is locked" in lines(pilot)[0]
+        assert "v4 ● observed" in line_with(pilot, "production", "progression", "a1b2c3d")
+        shown = " ".join(text(pilot).split())
+        assert "stale, read 3 min ago: the database is locked" in shown
+        assert "end it, or wait" in shown
+
+
+async def test_a_failed_source_is_told_in_words_on_a_small_screen_too() -> None:
+    failed = source(status=Freshness.FAILED, as_of=None, detail="the file is not a database", remedy="look")
+    async with dashboard(HandBoard(live(sources=(failed, *SOURCES[1:]))), SMALL) as pilot:
+        assert "✗ tracking" in lines(pilot)[0]
+        assert "could not be read: the file is not a database" in text(pilot)
+
+
+async def test_an_empty_board_says_what_was_found_and_how_to_add_the_rest() -> None:
+    absent = source(status=Freshness.ABSENT, counts="", as_of=None)
+    board = HandBoard(live([], sources=(absent, SOURCES[1]), hints=("write the answer to everything",)))
+    async with dashboard(board) as pilot:
+        shown = text(pilot)
+        assert "No environments yet" in shown
+        assert "14 commits" in shown
+        assert "MLFLOW_TRACKING_URI" in shown
+        assert "write the answer to everything" in shown
+        assert "[environments.production]" in shown
+
+
+async def test_a_first_reading_shows_how_far_it_is() -> None:
+    reading = source(status=Freshness.READING, counts="", as_of=None)
+    board = HandBoard(live([], sources=(reading,)))
+    board.steps = [Progress("tracking", "parameters", 43_000, 100_000)]
+    board.gate.clear()
+    async with dashboard(board, LARGE) as pilot:
+        await settle(pilot)
+        assert re.search(r"◌ tracking parameters ━+ 43%", lines(pilot)[0])
+        assert "Reading for the first time" in text(pilot)
+
+
+async def test_a_reading_that_ends_fills_the_board() -> None:
+    board = HandBoard(live([], sources=(source(status=Freshness.READING, counts=""),)))
+    board.gate.clear()
+    async with dashboard(board) as pilot:
+        board.answer, board.statuses, board.changed = live(), SOURCES, True
+        board.gate.set()
+        await settle(pilot)
+        assert "production · progression v4" in text(pilot)
+
+
+async def test_a_reading_that_fails_unexpectedly_is_told_and_the_board_stays() -> None:
+    board = HandBoard()
+    async with dashboard(board) as pilot:
+
+        def broken(**_: object) -> None:
+            raise RuntimeError("no such luck")
+
+        board.refresh = broken  # type: ignore[method-assign, assignment]
+        await press(pilot, "r")
+        assert any("reading failed: no such luck" in item.message for item in pilot.app._notifications)
+        assert "production · progression v4" in text(pilot)
+
+
+async def test_fault_40_a_clock_that_is_ahead_gives_no_negative_age() -> None:
+    ahead = NOW + timedelta(days=1)
+    made = row(since=ahead)
+    assert made.observed is not None
+    made = replace(made, observed=replace(made.observed, asked_at=ahead))
+    async with dashboard(HandBoard(live([made], sources=(source(as_of=ahead),))), LARGE) as pilot:
+        shown = text(pilot)
+        assert "observed just now" in shown
+        assert not re.search(r"-\d+ (s|min|h|d)\b", shown)
+        assert "tracking 43 runs now" in lines(pilot)[0]
+
+
+async def test_the_theme_and_the_keys_of_the_configuration_are_used() -> None:
+    config = Config(ui=UiConfig(theme=LIGHT), keys={"refresh": "f5", "theme": "f2"})
+    board = HandBoard(config=config)
+    async with dashboard(board, LARGE) as pilot:
+        assert pilot.app.theme == LIGHT
+        assert "f5 refresh" in lines(pilot)[-1]
+        before_key = board.refreshed
+        await press(pilot, "r")
+        assert board.refreshed == before_key
+        await press(pilot, "f5")
+        assert board.refreshed == before_key + 1
+        await press(pilot, "f2")
+        assert pilot.app.theme == DARK
+
+
+async def test_ten_thousand_environments_are_drawn_only_where_they_are_seen() -> None:
+    board = HandBoard(live([row(f"env-{number:05}", str(number)) for number in range(10_000)]))
+    async with dashboard(board) as pilot:
+        table = live_of(pilot).environments
+        assert table.item_count() == 10_000
+        assert len(table._cells) < 1000
+        await press(pilot, "end")
+        assert "env-09999" in text(pilot)
+        await press(pilot, "slash", *"env-04242")
+        assert table.item_count() == 1
