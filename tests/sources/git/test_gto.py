@@ -229,7 +229,7 @@ def run_gto(project: GitProject, *arguments: str) -> str:
     done = subprocess.run(
         [program, *arguments, "--repo", "."] if arguments[0] == "show" else [program, *arguments],
         cwd=project.root, capture_output=True, text=True, check=True,
-        env=os.environ | {"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "a@b.c", "GIT_COMMITTER_DATE": at},
+        env=os.environ | {"GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b", "GIT_COMMITTER_DATE": at},
     )  # fmt: skip
     return done.stdout
 

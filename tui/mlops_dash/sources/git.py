@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_dash.errors import SourceError
-from mlops_dash.sources import git_commits, git_positions, git_refs
+from mlops_dash.sources import git_commits, git_positions, git_refs, git_state
 from mlops_dash.sources.base import Apply, Batch, Known, Position, Reading
 from mlops_dash.sources.git_commits import Mark
 from mlops_dash.sources.git_place import find_place
@@ -18,7 +19,7 @@ from mlops_dash.sources.git_positions import CommitPosition
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_refs import Refs
 from mlops_dash.sources.git_runner import GitRunner
-from mlops_dash.sources.git_state import count_changes, read_settings
+from mlops_dash.sources.git_state import WorkingTree
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,6 +83,8 @@ class GitSource:
         if (known := self._known_damage(signature)) and not reading.thorough:
             raise known
         moved = mark is None or mark.refs != signature or reading.thorough
+        watched = signature + self.place.index_signature()
+        look = git_state.look(self.runner, self.place) if moved or self._state_due(signature) else None
         refs = self.current_refs(fresh=moved)
         main = self.main_branch()
         damage: SourceError | None = None
@@ -99,8 +102,8 @@ class GitSource:
         before = _commits_by_ref(reading.known)
         if moved:
             yield Batch("git_ref", git_refs.table(refs), Apply.REPLACE)
-        if moved or reading.thorough or self._state_due(signature):
-            yield self._state_batch(refs, main, signature)
+        if look is not None:
+            yield self._state_batch(refs, main, watched, look)
         reading.cancel.check()
         yield from self._positions(reading, refs, mark, after, before)
         damage = damage or refs.damage
@@ -182,13 +185,12 @@ class GitSource:
             return True
         return time.monotonic() - at > max(_STATE_EVERY, 20 * took)
 
-    def _state_batch(self, refs: Refs, main: tuple[str | None, str | None], signature: str) -> Batch:
+    def _state_batch(
+        self, refs: Refs, main: tuple[str | None, str | None], watched: str, look: Future[WorkingTree]
+    ) -> Batch:
         import pyarrow as pa
 
-        started = time.monotonic()
-        watched = signature + self.place.index_signature()
-        settings = read_settings(self.runner)  # each time: filters may have been added
-        counted = count_changes(self.runner, self.place, settings)
+        tree = look.result()
         row: dict[str, tuple[pa.DataType, object]] = {
             "root": (pa.string(), str(self.place.root).encode("utf-8", "replace").decode()),
             "head": (pa.string(), refs.head),
@@ -197,11 +199,11 @@ class GitSource:
             "main_commit": (pa.string(), main[1]),
             "shallow": (pa.bool_(), self.place.shallow),
             "bare": (pa.bool_(), self.place.bare),
-            "changed_files": (pa.int64(), counted[0] if counted else None),
-            "untracked_files": (pa.int64(), counted[1] if counted else None),
-            "remote": (pa.string(), settings.remote),
+            "changed_files": (pa.int64(), tree.changed),
+            "untracked_files": (pa.int64(), tree.untracked),
+            "remote": (pa.string(), tree.remote),
         }
-        self._state = (watched, time.monotonic(), time.monotonic() - started)
+        self._state = (watched, time.monotonic(), tree.seconds)
         table = pa.table({key: pa.array([value], kind) for key, (kind, value) in row.items()})
         return Batch("git_state", table, Apply.REPLACE)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FIELDS = 7
 _FORMAT = "--format=%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
-_FIRST_BYTES, _BYTES = 128 << 10, 4 << 20  # the newest commits are shown while the rest is read
+_FIRST_BYTES, _BYTES = 128 << 10, 2 << 20  # the newest commits are shown while the rest is read
 _LONGEST = 1000
 _INT64 = 2**63 - 1
 _NUMBER = re.compile(r"-?[0-9]{1,18}")

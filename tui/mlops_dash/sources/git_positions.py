@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlops_dash.sources.git_history import milliseconds
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_refs import Refs, object_kinds
 from mlops_dash.sources.git_runner import GitRunner, hashes, is_hash
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _FEW = 16  # so many commits have their common ancestor looked up, which shortens the walk
 _MOST_NAMES = 20
+_LONGEST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class CommitPosition:
         ahead: commits that this one has and the main branch lacks.
         branches: names of branches that contain it (at most 20); if none does, ``tags/…`` of tags that do.
         on_remote: a remote branch contains it.
+        subject, author, committed_at: of a commit that no ref leads to; the others are in the history.
+            The time is in milliseconds.
     """
 
     commit: str
@@ -40,6 +44,9 @@ class CommitPosition:
     ahead: int | None = None
     branches: tuple[str, ...] = ()
     on_remote: bool = False
+    subject: str | None = None
+    author: str | None = None
+    committed_at: int | None = None
 
 
 def positions(
@@ -70,7 +77,29 @@ def positions(
         for name in present:
             behind, ahead = _distance(counts, bits[name], bits.get(main_commit or "", 0))
             found[name] = _placed(name, behind, ahead, bits[name], contained, refs)
+        found |= _described(runner, [found[name] for name in present if not found[name].branches])
     return [found[name] for name in wanted]
+
+
+def _described(runner: GitRunner, unreachable: Sequence[CommitPosition]) -> dict[str, CommitPosition]:
+    """Return commits that no ref leads to with what they say themselves."""
+    positions = {position.commit: position for position in unreachable}
+    if not positions:
+        return {}
+    output = runner.run(
+        "log", "-z", "--no-walk=unsorted", "--format=%H%x00%an%x00%ct%x00%s", "--encoding=UTF-8",
+        "--no-show-signature", "--no-color", "--stdin",
+        stdin="\n".join(hashes(*positions)).encode() + b"\n",
+    )  # fmt: skip
+    fields = [field.decode("utf-8", "replace") for field in output.split(b"\0")][:-1]
+    for name, author, at, subject in zip(*(fields[n::4] for n in range(4)), strict=True):
+        positions[name] = replace(
+            positions[name],
+            subject=subject[:_LONGEST],
+            author=author[:_LONGEST],
+            committed_at=milliseconds([at])[0],
+        )
+    return positions
 
 
 def _walk(runner: GitRunner, targets: Sequence[str], refs: Refs) -> list[list[str]]:
@@ -186,5 +215,8 @@ def table(rows: Sequence[CommitPosition]) -> pa.Table:
             "ahead": pa.array([row.ahead for row in rows], pa.int64()),
             "branches": pa.array(["\n".join(row.branches) for row in rows], pa.string()),
             "on_remote": pa.array([row.on_remote for row in rows], pa.bool_()),
+            "subject": pa.array([row.subject for row in rows], pa.string()),
+            "author": pa.array([row.author for row in rows], pa.string()),
+            "committed_at": pa.array([row.committed_at for row in rows], pa.int64()),
         }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import selectors
@@ -44,6 +45,7 @@ class GitProcess:
         self._errors = b""
         self._unsent = memoryview(b"")
         self._close_input = stdin is not None
+        _widen(self._process.stdout.fileno())
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._process.stdout, selectors.EVENT_READ)
         self._selector.register(self._process.stderr, selectors.EVENT_READ)
@@ -130,6 +132,12 @@ class GitProcess:
         return GitError(
             f"git {self._verb} took longer than {self._deadline:g} s in {self._place} and was stopped"
         )
+
+
+def _widen(pipe: int) -> None:
+    """Let git work ahead while its output is worked on (Linux)."""
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
 def _explained(errors: str, verb: str, place: str) -> GitError:

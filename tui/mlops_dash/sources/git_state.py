@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -75,6 +78,34 @@ def count_changes(
         raise
     kinds = [record[:2] for record in output.split(b"\0")]
     return sum(kind in (b"1 ", b"2 ", b"u ") for kind in kinds), kinds.count(b"? ")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingTree:
+    """What a look at the working tree found: counts are ``None`` where there is none or it took too long."""
+
+    changed: int | None
+    untracked: int | None
+    remote: str | None
+    seconds: float
+
+
+def look(runner: GitRunner, place: GitPlace) -> Future[WorkingTree]:
+    """Look at the working tree in a thread of its own, beside other reading."""
+    found: Future[WorkingTree] = Future()
+
+    def work() -> None:
+        started = time.monotonic()
+        try:
+            settings = read_settings(runner)  # each time: filters may have been added
+            changed, untracked = count_changes(runner, place, settings) or (None, None)
+            took = time.monotonic() - started
+            found.set_result(WorkingTree(changed, untracked, settings.remote, took))
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            found.set_exception(error)
+
+    threading.Thread(target=work, daemon=True, name="git-status").start()
+    return found
 
 
 def without_credentials(address: str) -> str:
