@@ -1,15 +1,21 @@
 -- Commits whose place in the history is worth knowing: first those of versions that something names as live
 -- (an alias, a stage, an answer of a target, a GTO tag), then those of all versions; at most 500.
-with named as (
+with made as (
+    -- the run of a version stands in the registry, or in the logged model that it was registered from
+    select v.name, v.version, v.stage, v.creation_time, coalesce(nullif(v.run_id, ''), m.run_id) as run_id
+    from model_version v
+    left join logged_model m on m.model_id = regexp_extract(v.source, '^models:/(m-[^/]+)$', 1)
+),
+named as (
     select mv.run_id
-    from model_version mv
+    from made mv
     join model_alias a on a.name = mv.name and a.version = mv.version
     union
-    select run_id from model_version where stage is not null and stage not in ('', 'None', 'Archived')
+    select run_id from made where stage is not null and stage not in ('', 'None', 'Archived')
     union
     select mv.run_id
-    from model_version mv
-    join observation o on o.model = mv.name and o.version = mv.version
+    from made mv
+    join observation o on o.model = mv.name and o.version in (mv.version, 'v' || mv.version)
     union
     select run_id from observation where run_id is not null
     union
@@ -18,7 +24,7 @@ with named as (
 versioned as (
     select run_id, 0 as rank, 0 as created from named
     union all
-    select run_id, 1, creation_time from model_version
+    select run_id, 1, creation_time from made
 ),
 wanted as (
     select run_id, min(rank) as rank, max(created) as created

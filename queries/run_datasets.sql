@@ -1,16 +1,21 @@
 -- The datasets of these runs, and how many later versions of each have been seen: a version is as old as
--- the first run that used it. Two names are one dataset's when they are equal.
+-- the first run that used it, deleted runs aside. Two names are one dataset's when they are equal.
 with used as (
   select distinct i.run_id, d.name, d.digest, d.source_type, d.source
   from dataset_input i join dataset d using (dataset_id)
   where i.run_id in (select unnest($run_ids))
 ),
+started as (
+  -- by id first: the names and digests of a few hundred datasets are looked at once, not at every input
+  select i.dataset_id, min(r.start_time) as first_seen
+  from dataset_input i join run r on r.run_id = i.run_id
+  where i.dataset_id in (select dataset_id from dataset where name in (select name from used))
+    and (r.lifecycle_stage is distinct from 'deleted' or r.run_id in (select unnest($run_ids)))
+  group by i.dataset_id
+),
 seen as (
-  select d.name, d.digest, min(r.start_time) as first_seen
-  from dataset d
-  join dataset_input i using (dataset_id)
-  join run r on r.run_id = i.run_id
-  where d.name in (select name from used) and r.lifecycle_stage is distinct from 'deleted'
+  select d.name, d.digest, min(s.first_seen) as first_seen
+  from started s join dataset d using (dataset_id)
   group by d.name, d.digest
 )
 select u.run_id, u.name, u.digest, u.source_type, u.source,

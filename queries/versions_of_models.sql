@@ -1,7 +1,14 @@
--- Every version of these models with its run and the latest value of one metric.
-select v.name, v.version, coalesce(nullif(v.run_id, ''), m.run_id) as run_id, x.value, v.creation_time
+-- Versions that could serve: for each model ($names) the latest value of a metric of its own ($metrics).
+-- Those that are archived, not ready, or whose run was deleted are left out.
+select v.name, v.version, x.key as metric, x.value
 from model_version v
+semi join (select unnest($names) as name) w on w.name = v.name
 left join logged_model m on m.model_id = regexp_extract(v.source, '^models:/(m-[^/]+)$', 1)
-left join metric x on x.run_id = coalesce(nullif(v.run_id, ''), m.run_id) and x.key = $metric and not coalesce(x.is_nan, false)
-where v.name in (select unnest($names))
+join metric x on x.run_id = coalesce(nullif(v.run_id, ''), m.run_id)
+semi join (select unnest($names) as name, unnest($metrics) as metric) k on k.name = v.name and k.metric = x.key
+left join run r on r.run_id = x.run_id
+where x.value is not null and not coalesce(x.is_nan, false)
+  and lower(coalesce(v.stage, '')) <> 'archived'
+  and coalesce(nullif(v.status, ''), 'READY') = 'READY'
+  and r.lifecycle_stage is distinct from 'deleted'
 order by v.name, try_cast(v.version as bigint), v.version;

@@ -21,7 +21,12 @@ def as_git_says(project: GitProject, commit: str, main: str = "main") -> CommitP
     branches = [name.removeprefix("refs/heads/").removeprefix("refs/remotes/") for name in names.split()]
     if not branches:
         branches = [f"tags/{name}" for name in project.git("tag", "--contains", commit).split()]
-    return CommitPosition(commit, True, int(behind), int(ahead), tuple(branches), "refs/remotes/" in names)
+    told: tuple[str, str, int] | tuple[None, None, None] = (None, None, None)
+    if not branches:  # what no ref leads to is in no history, so it is told with its position
+        subject, author, at = project.git("show", "-s", "--format=%s%n%an%n%ct", commit).split("\n")
+        told = (subject, author, int(at) * 1000)
+    remote = "refs/remotes/" in names
+    return CommitPosition(commit, True, int(behind), int(ahead), tuple(branches), remote, *told)
 
 
 def tangled(project: GitProject, seed: int, count: int = 40) -> list[str]:

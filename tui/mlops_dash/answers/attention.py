@@ -21,7 +21,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that is known of one environment, before it is judged."""
+    """All that is known of one environment, before it is judged.
+
+    Attributes:
+        candidates: versions of the model that could serve, the best first.
+    """
 
     environment: str
     model: str
@@ -63,9 +67,7 @@ def version_label(version: str) -> str:
 
 def _serving(f: Situation) -> Iterable[tuple[str, str, str | None]]:
     if f.drift and f.declared and f.live:
-        said = {"alias": "the registry says", "stage": "the registry says", "gto": "the tag says"}[
-            f.declared.via
-        ]
+        said = "the tag says" if f.declared.via == "gto" else "the registry says"
         yield (
             "drift",
             f"{f.environment} serves {version_label(f.live)}, {said} {version_label(f.declared.version)}",
@@ -108,9 +110,10 @@ def better_version(f: Situation) -> Candidate | None:
     if f.run is None or f.metric is None or f.better is None or f.metric not in f.run.metrics:
         return None
     mine = f.run.metrics[f.metric]
-    sign = 1 if f.better == "min" else -1
-    ahead = [c for c in f.candidates if c.version != f.live and c.value * sign < mine * sign]
-    return min(ahead, key=lambda c: (c.value * sign, c.version)) if ahead else None
+    best = next((c for c in f.candidates if c.version != f.live), None)
+    if best is None:
+        return None
+    return best if (best.value < mine if f.better == "min" else best.value > mine) else None
 
 
 def _lost(f: Situation) -> Iterable[tuple[str, str, str | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from mlops_dash.domain.environments import CodeStatus
 
 COMMIT_TAG = "mlflow.source.git.commit"
 SCRIPT_TAG = "mlflow.source.name"
+_HEX = re.compile(r"[0-9a-fA-F]{4,64}")
 DIRTY_TAGS = ("mlflow.git.dirty", "mlflow.source.git.dirty")
 
 
@@ -136,7 +138,7 @@ def load_code(store: Asks, commits: Iterable[str]) -> dict[str, CodeFacts]:
 def _code(commit: str, row: Mapping[str, Any], main: str | None, *, has_git: bool) -> CodeFacts:
     return CodeFacts(
         commit=commit,
-        status=_status(row, has_git=has_git),
+        status=_status(commit, row, has_git=has_git),
         subject=row.get("subject"),
         author=row.get("author"),
         committed_at=moment(row.get("committed_at")),
@@ -147,14 +149,16 @@ def _code(commit: str, row: Mapping[str, Any], main: str | None, *, has_git: boo
     )
 
 
-def _status(row: Mapping[str, Any], *, has_git: bool) -> CodeStatus:
+def _status(commit: str, row: Mapping[str, Any], *, has_git: bool) -> CodeStatus:
     if not has_git:
         return CodeStatus.UNKNOWN
-    if not (row.get("listed") or row.get("in_repository")):
-        return CodeStatus.MISSING
-    if not row.get("listed") and not row.get("branches"):
-        return CodeStatus.UNREACHABLE
-    return CodeStatus.OK
+    if row.get("listed"):
+        return CodeStatus.OK
+    if row.get("in_repository"):
+        return CodeStatus.OK if row.get("branches") else CodeStatus.UNREACHABLE
+    # what nobody has looked for yet is unknown; what is no hash is nowhere
+    looked_for = row.get("in_repository") is not None
+    return CodeStatus.MISSING if looked_for or not _HEX.fullmatch(commit) else CodeStatus.UNKNOWN
 
 
 def code_of_run(facts: RunsFacts, code: Mapping[str, CodeFacts], run_id: str) -> CodeFacts | None:

@@ -42,9 +42,12 @@ def declared_places(store: Asks, config: Config) -> tuple[DeclaredPlace, ...]:
             ),
         )
     places: list[DeclaredPlace] = []
+    spoken_for: set[tuple[str, str]] = set()
     for name, settings in config.environments.items():
         alias = settings.alias or name
-        taken = found.pop((settings.model, alias.lower()), None)
+        taken = found.get((settings.model, alias.lower()))
+        # a name that is configured is never shown a second time, whatever else the registry says of it
+        spoken_for |= {(settings.model, alias.lower()), (settings.model, name.lower())}
         places.append(
             DeclaredPlace(
                 Place(name, settings.model, alias, settings.protected, configured=True),
@@ -52,7 +55,9 @@ def declared_places(store: Asks, config: Config) -> tuple[DeclaredPlace, ...]:
                 settings,
             )
         )
-    for (model, _), (environment, declared) in sorted(found.items(), key=lambda item: _order(*item[0])):
+    for (model, lowered), (environment, declared) in sorted(found.items(), key=lambda item: _order(*item[0])):
+        if (model, lowered) in spoken_for:
+            continue
         places.append(DeclaredPlace(Place(environment, model, declared.alias), declared, None))
     return tuple(places)
 

@@ -7,11 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mlops_dash.answers.facts import Asks
-from mlops_dash.answers.live import Serving
+from mlops_dash.answers.node_ids import commit_id, data_id, environment_id, run_id, version_id
+from mlops_dash.answers.serving import Serving, plain_version, registry_versions
 from mlops_dash.domain.references import Reference, RefKind, parse_reference
 from mlops_dash.errors import UsageError
 
 Enrich = Callable[[Iterable[str]], None]
+
+_FORMS = (
+    "a REF is an environment, models:/NAME/VERSION, models:/NAME@ALIAS, a run id, a commit or data:DIGEST"
+)
+_MOST_COMPARED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,35 +27,28 @@ class _Board:
     enrich: Enrich
 
 
-def environment_id(serving: Serving) -> str:
-    """Return the node id of an environment."""
-    return f"env:{serving.entry.place.environment}/{serving.entry.place.model}"
-
-
-def version_id(model: str, version: str) -> str:
-    """Return the node id of a model version."""
-    return f"models:/{model}/{version}"
-
-
 def resolve(store: Asks, servings: Sequence[Serving], ref: str, enrich: Enrich) -> str:
-    """Return the id of the node that ``ref`` names.
+    """Return the id of the node that ``ref`` names: a REF as typed, or a node's id.
 
     Raises:
         UsageError: the reference is empty, unknown or ambiguous; names the nearest.
     """
     board = _Board(store, servings, enrich)
-    text = ref.strip()
-    if text.startswith("env:"):
-        return _one(text, [environment_id(s) for s in board.servings if environment_id(s) == text], board)
-    text = text.removeprefix("run:").removeprefix("commit:")
+    if ref.strip().startswith("env:"):
+        return _environment(board, ref)
+    kind, _, name = ref.strip().partition(":")
+    if kind == "run" and name:
+        return _one(ref, _runs(board, name), board)
+    if kind == "commit" and name:
+        return _one(ref, _commits(board, name), board)
     try:
-        parsed = parse_reference(text)
+        parsed = parse_reference(ref)
     except ValueError as error:
         raise UsageError(str(error), "see `mlops-dash trace --help` for what a REF can be") from None
     if parsed.kind is RefKind.DATASET:
-        return _dataset(board, parsed)
+        return _dataset(board, ref)
     if parsed.kind is RefKind.NAME_OR_ID:
-        return _name_or_id(board, parsed)
+        return _name_or_id(board, ref, parsed)
     return _version(board, parsed)
 
 
@@ -58,61 +57,130 @@ def _one(ref: str, found: list[str], board: _Board, near: Iterable[str] = ()) ->
         return found[0]
     if found:
         shown = ", ".join(found[:5]) + (" …" if len(found) > 5 else "")
-        raise UsageError(f"{ref!r} is ambiguous: {shown}", "write more of it")
-    names = [s.entry.place.environment for s in board.servings]
-    close = difflib.get_close_matches(ref, [*near, *names], n=3, cutoff=0.5)
+        raise UsageError(f"{ref.strip()!r} is ambiguous: {shown}", "write more of it")
+    names = list(dict.fromkeys([*near, *(s.environment for s in board.servings)]))[:_MOST_COMPARED]
+    close = difflib.get_close_matches(ref.strip(), names, n=3, cutoff=0.5)
     known = f"did you mean {' or '.join(close)}?" if close else None
-    fallback = (
-        "a REF is an environment, models:/NAME/VERSION, models:/NAME@ALIAS, a run id, a commit or data:DIGEST"
-    )
-    raise UsageError(f"nothing here is called {ref!r}", known or fallback)
+    raise UsageError(f"nothing here is called {ref.strip()!r}", known or _FORMS)
 
 
-def _name_or_id(board: _Board, ref: Reference) -> str:
-    here = [environment_id(s) for s in board.servings if s.entry.place.environment == ref.name]
-    if not here:
-        environment, _, model = ref.name.partition("/")
-        here = (
-            [f"env:{ref.name}"] if f"env:{environment}/{model}" in map(environment_id, board.servings) else []
-        )
-    if here:
-        if len(here) > 1:
-            choices = [h.removeprefix("env:") for h in here]
-            raise UsageError(
-                f"{ref.name!r} serves {len(here)} models", f"write one of {', '.join(choices[:5])}"
-            )
-        return here[0]
-    runs = [f"run:{r['run_id']}" for r in board.store.records("find_runs", prefix=ref.name)]
-    if f"run:{ref.name}" in runs:
-        return f"run:{ref.name}"
-    commits: list[str] = []
-    if ref.hexadecimal:
-        commits = [
-            f"commit:{r['hash']}" for r in board.store.records("find_commits", prefix=ref.name.lower())
-        ]
-        if not commits and len(ref.name) in (40, 64):
-            board.enrich([ref.name.lower()])
-            rows = board.store.records("commits", commits=[ref.name.lower()])
-            commits = [f"commit:{r['hash']}" for r in rows if r["in_repository"]]
-    return _one(ref.name, runs + commits, board)
+# environments
 
 
-def _dataset(board: _Board, ref: Reference) -> str:
-    digests = {r["digest"] for r in board.store.records("find_datasets", prefix=ref.name)}
-    if ref.name in digests:
-        return f"data:{ref.name}"
-    return _one(ref.text, sorted(f"data:{d}" for d in digests), board)
+def _environment(board: _Board, ref: str) -> str:
+    """Find ``env:NAME/MODEL``; with the slashes of names as they are where only one can be meant."""
+    ids = {environment_id(s.environment, s.model): f"env:{s.environment}/{s.model}" for s in board.servings}
+    for text in (ref, ref.strip()):
+        if text in ids:
+            return text
+    plain = [node for node, written in ids.items() if written in (ref, ref.strip())]
+    return _one(ref, plain, board, ids)
+
+
+def _environments_named(board: _Board, text: str) -> list[str]:
+    here = [s for s in board.servings if s.environment == text]
+    here = here or [s for s in board.servings if f"{s.environment}/{s.model}" == text]
+    return [environment_id(s.environment, s.model) for s in here]
+
+
+def _name_or_id(board: _Board, ref: str, parsed: Reference) -> str:
+    for text in (ref, parsed.name):
+        here = _environments_named(board, text)
+        if len(here) == 1:
+            return here[0]
+        if here:
+            models = [f"{s.environment}/{s.model}" for s in board.servings if s.environment == text] or here
+            raise UsageError(f"{text!r} serves {len(here)} models", f"write one of {', '.join(models[:5])}")
+    runs = _runs(board, parsed.name)
+    if runs == [run_id(parsed.name)]:
+        return runs[0]
+    return _one(ref, runs + (_commits(board, parsed.name) if parsed.hexadecimal else []), board)
+
+
+# runs, commits, data
+
+
+def _exact(names: Iterable[str], wanted: str) -> list[str]:
+    """Return what is called exactly so, else all that only begin so."""
+    found = list(dict.fromkeys(names))
+    return [wanted] if wanted in found else found
+
+
+def _runs(board: _Board, name: str) -> list[str]:
+    found = [row["run_id"] for row in board.store.records("find_runs", prefix=name)]
+    return [run_id(r) for r in _exact(found, name)]
+
+
+def _commits(board: _Board, name: str) -> list[str]:
+    """Find commits by the beginning of their hash; one that no ref leads to, by the whole of it."""
+    for text in dict.fromkeys((name, name.lower())):
+        found = [row["hash"] for row in board.store.records("find_commits", prefix=text)]
+        if found:
+            return [commit_id(c) for c in _exact(found, text)]
+    whole = name.lower()
+    if len(whole) in (40, 64):
+        board.enrich([whole])
+        rows = board.store.records("commits", commits=[whole])
+        return [commit_id(row["hash"]) for row in rows if row["in_repository"]]
+    return []
+
+
+def _dataset(board: _Board, ref: str) -> str:
+    text = ref.strip()
+    digests: list[str] = []
+    # a digest may end in a blank: first as written, then as typed
+    for digest in dict.fromkeys((ref.lstrip().removeprefix("data:"), text.removeprefix("data:"))):
+        digests = [row["digest"] for row in board.store.records("find_datasets", prefix=digest)]
+        if digests:
+            digests = _exact(digests, digest)
+            break
+    return _one(ref, sorted(data_id(d) for d in digests), board)
+
+
+# versions
 
 
 def _version(board: _Board, ref: Reference) -> str:
-    assert ref.detail is not None
-    named = [(r["name"], str(r["version"])) for r in board.store.records("model_versions_named")]
     if ref.kind is RefKind.VERSION:
-        found = [version_id(n, v) for n, v in named if n == ref.name and v == ref.detail]
+        found = _numbered(board, ref.name, ref.detail or "") or _of_stage(board, ref.name, ref.detail or "")
+        if not found:  # the name may hold a slash: models:/team/churn@production
+            name, _, alias = ref.text.removeprefix("models:/").rpartition("@")
+            found = _of_alias(board, name, alias) if name and alias else []
     else:
-        found = [
-            version_id(ref.name, s.entry.declared.version)
+        found = _of_alias(board, ref.name, ref.detail or "") or _of_stage(board, ref.name, ref.detail or "")
+    return _one(ref.text, found, board, near=() if found else _nearest(board, ref.name))
+
+
+def _numbered(board: _Board, name: str, version: str) -> list[str]:
+    """Find a version in registry, tags and environments: one may serve what the registry does not know."""
+    known = {v for n, v in registry_versions(board.store, [(name, version)]) if n == name}
+    for text in (version, plain_version(version)):
+        tags = board.store.records("gto_versions", names=[name], versions=[text])
+        served = any(
+            s.model == name and text in (s.live, s.entry.declared.version if s.entry.declared else None)
             for s in board.servings
-            if s.entry.declared and s.entry.place.model == ref.name and s.entry.declared.alias == ref.detail
-        ][:1]
-    return _one(ref.text, found, board, near=[version_id(n, v) for n, v in named])
+        )
+        if text in known or tags or served:
+            return [version_id(name, text)]
+    return []
+
+
+def _of_alias(board: _Board, name: str, alias: str) -> list[str]:
+    rows = board.store.records("version_of_alias", name=name, alias=alias)
+    return [version_id(name, row["version"]) for row in rows]
+
+
+def _of_stage(board: _Board, name: str, stage: str) -> list[str]:
+    """Find the version that a legacy stage or a GTO stage declares, written as MLflow does or with ``@``."""
+    return [
+        version_id(name, s.entry.declared.version)
+        for s in board.servings
+        if s.model == name and s.entry.declared and s.entry.declared.alias.lower() == stage.lower()
+    ][:1]
+
+
+def _nearest(board: _Board, name: str) -> list[str]:
+    """Return ids of versions to suggest: those of the model if there is such a one, else of all."""
+    named = [(row["name"], row["version"]) for row in board.store.records("model_versions_named")]
+    own = [pair for pair in named if pair[0] == name]
+    return [version_id(n, v) for n, v in own or named]

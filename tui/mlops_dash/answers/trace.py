@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from mlops_dash.answers.facts import (
-    Asks,
-    RunsFacts,
-    code_of_run,
-    dataset_source,
-    load_code,
-    load_dvc,
-    load_runs,
-    moment,
-)
-from mlops_dash.answers.live import Serving, all_serving, registry_versions
-from mlops_dash.answers.resolve import Enrich, environment_id, resolve, version_id
-from mlops_dash.answers.shapes import CodeFacts, DataFacts, RunFacts, TraceAnswer, TraceEdge, TraceNode
+from mlops_dash.answers.facts import Asks, dataset_source
+from mlops_dash.answers.lineage import Graph, Version
+from mlops_dash.answers.node_ids import environment_id, split_id
+from mlops_dash.answers.resolve import Enrich, resolve
+from mlops_dash.answers.serving import all_serving
+from mlops_dash.answers.shapes import DataFacts, TraceAnswer
 from mlops_dash.config import Config
 
 MOST_RUNS = 200
-"""Runs of one commit or dataset that are shown; those behind a model version come first."""
-
-
-@dataclass(slots=True)
-class _Graph:
-    store: Asks
-    servings: list[Serving]
-    enrich: Enrich
-    nodes: dict[str, TraceNode] = field(default_factory=dict)
-    edges: dict[TraceEdge, None] = field(default_factory=dict)
-    omitted: dict[str, int] = field(default_factory=dict)
-
-    def link(self, source: str, target: str, kind: str) -> None:
-        self.edges[TraceEdge(source, target, kind)] = None
+"""Runs of one commit or dataset that are shown: first those that are live somewhere, then those of other
+model versions, then the newest. As many of a dataset's commits are shown, and of a run's versions."""
 
 
 def trace(store: Asks, config: Config, ref: str, *, now: datetime, enrich: Enrich) -> TraceAnswer:
@@ -51,261 +31,132 @@ def trace(store: Asks, config: Config, ref: str, *, now: datetime, enrich: Enric
     Raises:
         UsageError: the reference is empty, unknown or ambiguous; names the nearest.
     """
-    graph = _Graph(store, all_serving(store, config), enrich)
+    graph = Graph(store, all_serving(store, config), enrich)
     focus = resolve(store, graph.servings, ref, enrich)
-    kind, name = _split(focus)
+    kind, name = split_id(focus)
     if kind == "env":
-        _environment(graph, [s for s in graph.servings if environment_id(s) == focus])
-    elif kind == "version":
+        graph.environments([s for s in graph.servings if environment_id(s.environment, s.model) == focus])
+    elif kind == "models":
         model, _, version = name.rpartition("/")
-        _versions(graph, [(model, version)])
+        graph.versions([(model, version)])
         _environments_of(graph, [(model, version)])
     elif kind == "run":
-        _runs(graph, [name])
+        graph.runs([name])
         _forward_from_runs(graph, [name])
     elif kind == "commit":
-        _commits(graph, [name])
-        _runs_of(graph, "runs_of_commits", commits=[name])
-        _gto_of_commits(graph, [name])
+        graph.commits([name])
+        _runs_of(graph, store.records("runs_of_commits", commits=[name]))
+        _forward_from_tags(graph, [name])
     else:
         _data_version(graph, name)
-    live_in = tuple(
-        (s.entry.place.environment, s.entry.place.model)
-        for s in graph.servings
-        if s.live is not None and environment_id(s) in graph.nodes and _serves(graph, s, focus)
-    )
     return TraceAnswer(
-        now, ref, focus, tuple(graph.nodes.values()), tuple(graph.edges), live_in, graph.omitted
+        now,
+        ref,
+        focus,
+        tuple(graph.nodes.values()),
+        tuple(graph.edges),
+        _live_in(graph, focus),
+        graph.omitted,
     )
 
 
-def _split(node: str) -> tuple[str, str]:
-    if node.startswith("models:/"):
-        return "version", node.removeprefix("models:/")
-    kind, _, name = node.partition(":")
-    return kind, name
-
-
-def _serves(graph: _Graph, serving: Serving, focus: str) -> bool:
-    """Tell whether ``focus`` is in the lineage of what the environment serves (not of what it declares)."""
-    back: dict[str, list[str]] = {}
+def _live_in(graph: Graph, focus: str) -> tuple[tuple[str, str], ...]:
+    """Return where ``focus`` is in the lineage of what is served (not of what is only declared)."""
+    above: dict[str, list[str]] = {}
     for edge in graph.edges:
         if edge.kind != "declares":
-            back.setdefault(edge.source, []).append(edge.target)
-    todo, seen = [environment_id(serving)], set()
+            above.setdefault(edge.target, []).append(edge.source)
+    todo, seen = [focus], {focus}
     while todo:
-        node = todo.pop()
-        if node == focus:
-            return True
-        if node not in seen:
-            seen.add(node)
-            todo += back.get(node, [])
-    return False
-
-
-# nodes, from what serves down to what it came from
-
-
-def _environment(graph: _Graph, servings: Iterable[Serving]) -> None:
-    wanted: list[tuple[str, str]] = []
-    for s in servings:
-        place, declared = s.entry.place, s.entry.declared
-        node = environment_id(s)
-        if node in graph.nodes:
-            continue
-        seen = s.observed
-        graph.nodes[node] = TraceNode(
-            node,
-            "environment",
-            place.environment,
-            {
-                "environment": place.environment,
-                "model": place.model,
-                "target": s.entry.target,
-                "live": s.live,
-                "basis": s.basis.value,
-                "declared": declared.version if declared else None,
-                "drift": s.drift,
-                "health": seen.health.value if seen else "unknown",
-                "address": seen.address if seen else None,
-            },
-        )
-        if s.live is not None:
-            graph.link(node, version_id(place.model, s.live), "serves")
-            wanted.append((place.model, s.live))
-        if declared is not None and (s.drift or s.live is None):
-            graph.link(node, version_id(place.model, declared.version), "declares")
-            wanted.append((place.model, declared.version))
-    _versions(graph, wanted)
-
-
-def _environments_of(graph: _Graph, versions: Iterable[tuple[str, str]]) -> None:
-    wanted = set(versions)
-    _environment(
-        graph,
-        [
-            s
-            for s in graph.servings
-            if (s.live is not None and (s.entry.place.model, s.live) in wanted)
-            or (s.entry.declared is not None and (s.entry.place.model, s.entry.declared.version) in wanted)
-        ],
+        for node in above.get(todo.pop(), ()):
+            if node not in seen:
+                seen.add(node)
+                todo.append(node)
+    return tuple(
+        (s.environment, s.model)
+        for s in graph.servings
+        if (s.live is not None or s.observed_run is not None)
+        and environment_id(s.environment, s.model) in seen & graph.nodes.keys()
     )
 
 
-def _versions(graph: _Graph, versions: Iterable[tuple[str, str]]) -> None:
-    fresh = [v for v in dict.fromkeys(versions) if version_id(*v) not in graph.nodes]
-    if not fresh:
+def _environments_of(graph: Graph, versions: Iterable[Version], run_ids: Iterable[str] = ()) -> None:
+    """Add the environments that serve or declare these versions, or serve these runs."""
+    wanted, runs = set(versions), set(run_ids)
+    graph.environments(
+        s
+        for s in graph.servings
+        if (s.live is not None and (s.model, s.live) in wanted)
+        or (s.entry.declared is not None and (s.model, s.entry.declared.version) in wanted)
+        or s.observed_run in runs
+    )
+
+
+def _forward_from_runs(graph: Graph, run_ids: Sequence[str]) -> None:
+    if not run_ids:
         return
-    registry = registry_versions(graph.store, fresh)
-    tags = graph.store.records("gto_versions", names=[n for n, _ in fresh], versions=[v for _, v in fresh])
-    tagged = {(row["model"], row["version"]): row for row in tags}
-    runs: list[str] = []
-    commits: list[str] = []
-    for model, version in fresh:
-        node = version_id(model, version)
-        facts: dict[str, object] = {"model": model, "version": version}
-        row = registry.get((model, version))
-        if row is not None:
-            facts |= {"stage": row["stage"], "status": row["status"], "source": row["source"]}
-            facts |= {"created_at": moment(row["creation_time"]), "description": row["description"]}
-            if row["run_id"]:
-                graph.link(node, f"run:{row['run_id']}", "produced-by")
-                runs.append(row["run_id"])
-        tag = tagged.get((model, version))
-        if tag is not None:
-            facts |= {"tag": tag["tag"], "tagged_at": moment(tag["created_at"]), "tagged_by": tag["author"]}
-            graph.link(node, f"commit:{tag['commit_hash']}", "trained-from")
-            commits.append(tag["commit_hash"])
-        graph.nodes[node] = TraceNode(node, "version", f"{model} {version}", facts)
-    _runs(graph, runs)
-    _commits(graph, commits)
+    rows = graph.store.records("versions_of_runs", run_ids=list(run_ids), model_ids=[])
+    _forward(graph, [(row["name"], row["version"]) for row in rows], run_ids)
 
 
-def _runs(graph: _Graph, run_ids: Iterable[str]) -> None:
-    fresh = [r for r in dict.fromkeys(run_ids) if f"run:{r}" not in graph.nodes]
-    facts = load_runs(graph.store, fresh)
-    commits: list[str] = []
-    for run_id in fresh:
-        node, run = f"run:{run_id}", facts.runs.get(run_id)
-        graph.nodes[node] = TraceNode(node, "run", run.name if run else run_id[:8], _run_facts(run_id, run))
-        commit = facts.commits.get(run_id)
-        if commit:
-            graph.link(node, f"commit:{commit}", "trained-from")
-            commits.append(commit)
-        for data in facts.data.get(run_id, ()):
-            _dataset_node(graph, data)
-            graph.link(node, f"data:{data.digest}", "used")
-    _commits(graph, commits, facts)
+def _forward_from_tags(graph: Graph, commits: Sequence[str]) -> None:
+    rows = graph.store.records("gto_versions_of_commits", commits=list(commits))
+    _forward(graph, [(row["model"], row["version"]) for row in rows])
 
 
-def _run_facts(run_id: str, run: RunFacts | None) -> dict[str, object]:
-    if run is None:
-        return {"run_id": run_id, "status": "not in the tracking store"}
-    return {
-        "run_id": run_id,
-        "name": run.name,
-        "experiment": run.experiment,
-        "status": "DELETED" if run.deleted else run.status,
-        "user": run.user,
-        "started_at": run.started_at,
-        "metrics": run.metrics,
-        "params": run.params,
-        "command": run.source_name,
-    }
+def _forward(graph: Graph, versions: Sequence[Version], run_ids: Sequence[str] = ()) -> None:
+    live = _served(graph)
+    shown = sorted(versions, key=lambda version: version not in live)[:MOST_RUNS]
+    graph.leave_out("version", len(versions) - len(shown))
+    graph.versions(shown)
+    _environments_of(graph, shown, run_ids)
 
 
-def _commits(graph: _Graph, commits: Iterable[str], runs: RunsFacts | None = None) -> None:
-    fresh = [c for c in dict.fromkeys(commits) if f"commit:{c}" not in graph.nodes]
-    if not fresh:
+def _served(graph: Graph) -> set[Version]:
+    """Return the versions that some environment serves or declares."""
+    found = {(s.model, s.live) for s in graph.servings if s.live is not None}
+    return found | {(s.model, s.entry.declared.version) for s in graph.servings if s.entry.declared}
+
+
+def _runs_of(graph: Graph, rows: Iterable[dict[str, object]]) -> None:
+    """Add runs and where they are live; of very many, those that are live somewhere come first."""
+    has_version = {str(row["run_id"]): bool(row["has_version"]) for row in rows}
+    if not has_version:
         return
-    graph.enrich(fresh)
-    code = load_code(graph.store, fresh)
-    if runs is not None:
-        for run_id in runs.dirty:
-            marked = code_of_run(runs, code, run_id)
-            if marked is not None:
-                code[marked.commit] = marked
-    data = load_dvc(graph.store, fresh)
-    for commit in fresh:
-        node = f"commit:{commit}"
-        facts = code[commit]
-        graph.nodes[node] = TraceNode(node, "commit", facts.subject or commit[:12], _commit_facts(facts))
-        for output in data.get(commit, ()):
-            _dataset_node(graph, output)
-            graph.link(node, f"data:{output.digest}", "tracks")
+    live = _live_runs(graph, list(has_version))
+    order = sorted(has_version, key=lambda run: (run not in live, not has_version[run]))
+    graph.leave_out("run", len(order) - MOST_RUNS)
+    graph.runs(order[:MOST_RUNS])
+    _forward_from_runs(graph, order[:MOST_RUNS])
 
 
-def _commit_facts(code: CodeFacts) -> dict[str, object]:
-    return {
-        "commit": code.commit,
-        "subject": code.subject,
-        "author": code.author,
-        "committed_at": code.committed_at,
-        "status": code.status.value,
-        "main": code.main,
-        "behind": code.behind,
-        "ahead": code.ahead,
-        "branches": list(code.branches),
-    }
+def _live_runs(graph: Graph, run_ids: list[str]) -> set[str]:
+    served = _served(graph)
+    rows = graph.store.records("versions_of_runs", run_ids=run_ids, model_ids=[])
+    found = {row["run_id"] for row in rows if (row["name"], row["version"]) in served}
+    return found | {s.observed_run for s in graph.servings if s.observed_run is not None}
 
 
-def _dataset_node(graph: _Graph, data: DataFacts) -> None:
-    node = f"data:{data.digest}"
-    if node not in graph.nodes:
-        graph.nodes[node] = TraceNode(
-            node,
-            "dataset",
-            data.name,
-            {
-                "name": data.name,
-                "digest": data.digest,
-                "source": data.source,
-                "recorded_by": data.kind,
-                "newer": data.newer,
-                "newest": data.newest_digest,
-            },
-        )
-
-
-# forward, to where it is live
-
-
-def _forward_from_runs(graph: _Graph, run_ids: Iterable[str]) -> None:
-    ids = list(run_ids)
-    if not ids:
-        return
-    rows = graph.store.records("versions_of_runs", run_ids=ids)
-    versions = [(row["name"], row["version"]) for row in rows]
-    _versions(graph, versions)
-    _environments_of(graph, versions)
-
-
-def _runs_of(graph: _Graph, question: str, **parameters: list[str]) -> None:
-    rows = graph.store.records(question, **parameters)
-    ids = list(dict.fromkeys(row["run_id"] for row in rows))
-    if len(ids) > MOST_RUNS:
-        graph.omitted["run"] = graph.omitted.get("run", 0) + len(ids) - MOST_RUNS
-    shown = set(ids[:MOST_RUNS])
-    _runs(graph, [i for i in ids if i in shown])
-    _forward_from_runs(graph, shown)
-
-
-def _gto_of_commits(graph: _Graph, commits: list[str]) -> None:
-    rows = graph.store.records("gto_versions_of_commits", commits=commits)
-    versions = [(row["model"], row["version"]) for row in rows]
-    _versions(graph, versions)
-    _environments_of(graph, versions)
-
-
-def _data_version(graph: _Graph, digest: str) -> None:
-    commits = [row["commit_hash"] for row in graph.store.records("commits_of_datasets", digests=[digest])]
-    _commits(graph, commits)
+def _data_version(graph: Graph, digest: str) -> None:
+    store = graph.store
+    rows = store.records("commits_of_datasets", digests=[digest])
+    commits = list(dict.fromkeys(row["commit_hash"] for row in rows))
+    by_commit = store.records("runs_of_commits", commits=commits) if commits else []
+    live = _live_runs(graph, [row["run_id"] for row in by_commit]) if by_commit else set()
+    live_commits = {row["commit_hash"] for row in by_commit if row["run_id"] in live}
     if commits:
-        _runs_of(graph, "runs_of_commits", commits=commits)
-        _gto_of_commits(graph, commits)
-    _runs_of(graph, "runs_of_datasets", digests=[digest])
-    # where no run and no commit that is shown uses it, nothing is known but what it is called
-    for row in graph.store.records("find_datasets", prefix=digest):
+        served = _served(graph)
+        tags = store.records("gto_versions_of_commits", commits=commits)
+        live_commits |= {row["commit_hash"] for row in tags if (row["model"], row["version"]) in served}
+    shown = sorted(commits, key=lambda commit: commit not in live_commits)[:MOST_RUNS]
+    graph.leave_out("commit", len(commits) - len(shown))
+    graph.commits(shown)
+    users = store.records("runs_of_datasets", digests=[digest])
+    _runs_of(graph, [*(row for row in by_commit if row["commit_hash"] in set(shown)), *users])
+    if shown:
+        _forward_from_tags(graph, shown)
+    # names that no run and no commit shown here uses; where none does, this is all that is known
+    for row in store.records("find_datasets", prefix=digest):
         if row["digest"] == digest:
             source = dataset_source(row["source_type"], row["source"])
-            _dataset_node(graph, DataFacts(row["name"], digest, source, row["kind"]))
+            graph.dataset(DataFacts(row["name"], digest, source, row["kind"]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlops_dash.actions import servers
 from mlops_dash.actions.serving import Wanted, model_location
-from mlops_dash.answers.live import registry_versions
+from mlops_dash.answers.serving import registry_versions
 from mlops_dash.config import ProcessTarget
 from mlops_dash.errors import RefusedError, UsageError
 from mlops_dash.targets.process import ServerRecord, servers_folder

@@ -85,7 +85,7 @@ def commit_batches(git: GitSource, commits: Sequence[str]) -> Iterator[Batch]:
     from mlops_dash.sources import git_positions
     from mlops_dash.sources.dvc import outputs_batch
 
-    rows = [git.position_of(commit) for commit in commits]
+    rows = git_positions.positions(git.runner, commits, git.current_refs(), git.main_branch()[1])
     scope = tuple(commits)
     yield Batch("commit_position", git_positions.table(rows), Apply.REPLACE_WHERE, ("commit_hash",), scope)
     present = [row.commit for row in rows if row.in_repository]

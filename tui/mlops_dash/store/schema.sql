@@ -45,8 +45,12 @@ create table git_state (
   changed_files bigint, untracked_files bigint, remote varchar
 );
 -- where the commits that matter stand: behind counts commits on main that this one lacks, ahead the
--- opposite; branches are names separated by newlines, empty where no branch or tag contains it
-create table commit_position (commit_hash varchar, in_repository boolean, behind bigint, ahead bigint, branches varchar, on_remote boolean);
+-- opposite; branches are names separated by newlines, empty where no branch or tag contains it: such a
+-- commit is in no git_commit row, so subject, author and committed_at stand here
+create table commit_position (
+  commit_hash varchar, in_repository boolean, behind bigint, ahead bigint, branches varchar, on_remote boolean,
+  subject varchar, author varchar, committed_at bigint
+);
 
 -- data tracked with DVC, at the commits that matter
 create table dvc_output (commit_hash varchar, path varchar, digest varchar, size bigint, files bigint, tracked_in varchar);
