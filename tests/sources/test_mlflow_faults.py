@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -376,3 +378,22 @@ def test_two_sources_read_the_same_store_at_once(tracking_db: Path, board_of: Bo
         thread.join()
     assert [board.counts for board in boards] == ["6 runs"] * 3
     assert boards[0].content() == boards[1].content() == boards[2].content()
+
+
+def test_an_unfinished_write_is_left_for_its_owner_to_roll_back(tracking_db: Path, board_of: Boards) -> None:
+    program = (
+        "import os, signal, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "c.execute('pragma cache_size = 1'); c.execute('begin'); "
+        'c.execute("with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000) '
+        "insert into tags (key, value, run_uuid) "
+        'select i, hex(randomblob(500)), (select run_uuid from runs limit 1) from n"); '
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    board = board_of(tracking_db)
+    board.refresh()
+    subprocess.run([sys.executable, "-c", program, tracking_db], check=False)
+    assert (tracking_db.parent / "mlflow.db-journal").exists()
+    before = fingerprint(tracking_db.parent)
+    with fails(board, "in the middle of a write"):
+        pass
+    assert fingerprint(tracking_db.parent) == before
