@@ -75,7 +75,9 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
 
 def lines(pilot: Pilot[None]) -> list[str]:
     """The screen as text, as it goes to the terminal."""
-    return ["".join(segment.text for segment in strip) for strip in pilot.app.screen._compositor.render_strips()]
+    return [
+        "".join(segment.text for segment in strip) for strip in pilot.app.screen._compositor.render_strips()
+    ]
 
 
 def text(pilot: Pilot[None]) -> str:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from ui.answers import HandBoard
-
 from mlops_dash.ui.app import run
+from ui.answers import HandBoard
 
 
 def board() -> HandBoard:

@@ -34,7 +34,11 @@ class Pseudo:
         self.status: int | None = None
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            variables = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": os.pathsep.join(sys.path)}
+            variables = {
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            }
             os.environ.update(variables | environment)
             os.execv(sys.executable, [sys.executable, str(HERE / "hand_app.py"), *arguments])
         self.resize(columns, rows)
@@ -81,7 +85,9 @@ class Pseudo:
         """Wait until ``text`` is on the screen."""
         end = time.monotonic() + seconds
         while text not in "\n".join(self.screen.display):
-            assert time.monotonic() < end, f"{text!r} is not on the screen:\n" + "\n".join(self.screen.display)
+            assert time.monotonic() < end, f"{text!r} is not on the screen:\n" + "\n".join(
+                self.screen.display
+            )
             self.pump()
 
     def wait(self, seconds: float, options: int = 0) -> int:

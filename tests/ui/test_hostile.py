@@ -37,7 +37,9 @@ def poisoned(name: str) -> HandBoard:
     assert made.run is not None
     assert made.code is not None
     assert made.observed is not None
-    run = replace(made.run, name=name, experiment=name, user=name, metrics={name: 1.0, "rmse": 2.0}, params={name: name})
+    run = replace(
+        made.run, name=name, experiment=name, user=name, metrics={name: 1.0, "rmse": 2.0}, params={name: name}
+    )
     code = replace(made.code, subject=name, author=name, main=name)
     data = tuple(replace(item, name=name, digest=name, source=name, newest_digest=name) for item in made.data)
     observed = replace(made.observed, address=f"http://{name}", detail=name, by=name)
@@ -65,7 +67,9 @@ def poisoned(name: str) -> HandBoard:
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
-async def test_faults_29_to_38_hostile_names_are_drawn_literally_on_live(name: str, size: tuple[int, int]) -> None:
+async def test_faults_29_to_38_hostile_names_are_drawn_literally_on_live(
+    name: str, size: tuple[int, int]
+) -> None:
     async with dashboard(poisoned(name), size) as pilot:
         assert not FORBIDDEN.search("".join(lines(pilot)))
         assert {len(line) for line in lines(pilot)} == {size[0]}
@@ -80,7 +84,7 @@ async def test_faults_29_to_38_hostile_names_are_drawn_literally_on_trace(name: 
     board = HandBoard()
     answer = lineage()
     nodes = tuple(
-        TraceNode(node.id, node.kind, name, {key: name for key in node.facts} | {name: {name: name}})
+        TraceNode(node.id, node.kind, name, dict.fromkeys(node.facts, name) | {name: {name: name}})
         for node in answer.nodes
     )
     board.trace = lambda ref: replace(answer, ref=ref, nodes=nodes, live_in=((name, name),))  # type: ignore[method-assign]

@@ -20,7 +20,9 @@ SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
 
 
 @SIZES
-async def test_model_live_version_code_data_and_health_stand_on_each_environments_row(size: tuple[int, int]) -> None:
+async def test_model_live_version_code_data_and_health_stand_on_each_environments_row(
+    size: tuple[int, int],
+) -> None:
     async with dashboard(size=size) as pilot:
         production = line_with(pilot, "production", "progression", "a1b2c3d")
         assert re.search(r"production ⚿ +progression +v4 ●.* a1b2c3d ↓4.* 8d1e92f .*● healthy", production)
@@ -54,7 +56,11 @@ async def test_attention_is_listed_the_most_pressing_first(size: tuple[int, int]
     async with dashboard(size=size) as pilot:
         shown = text(pilot)
         assert "Attention · 6" in shown
-        assert shown.index("canary is degraded") < shown.index("canary serves v5") < shown.index("can't be rebuilt")
+        assert (
+            shown.index("canary is degraded")
+            < shown.index("canary serves v5")
+            < shown.index("can't be rebuilt")
+        )
 
 
 @SIZES
@@ -84,20 +90,27 @@ async def test_everything_is_reachable_on_a_small_screen() -> None:
 
 async def test_metrics_of_the_other_environments_stand_beside_with_what_changed() -> None:
     async with dashboard(size=LARGE) as pilot:
-        assert re.search(r"rmse +53\.91 +−2\.1 % +52\.80 +−1\.5 % +53\.10", line_with(pilot, "rmse", "−2.1 %", "52.80"))
+        assert re.search(
+            r"rmse +53\.91 +−2\.1 % +52\.80 +−1\.5 % +53\.10", line_with(pilot, "rmse", "−2.1 %", "52.80")
+        )
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"live": None, "basis": Basis.UNKNOWN, "health": Health.UNKNOWN}, ["? unknown", "v4 declared"]),
-        ({"basis": Basis.DECLARED, "observed": None, "health": Health.UNKNOWN}, ["v4 ○ declared", "? unknown"]),
+        (
+            {"basis": Basis.DECLARED, "observed": None, "health": Health.UNKNOWN},
+            ["v4 ○ declared", "? unknown"],
+        ),
         ({"health": Health.DOWN}, ["✗ down"]),
         ({"run": None, "code": None, "data": ()}, ["unknown"]),
     ],
     ids=["not-answered", "only-declared", "down", "nothing-known"],
 )
-async def test_what_is_not_known_is_said_and_not_guessed(changes: dict[str, object], words: list[str]) -> None:
+async def test_what_is_not_known_is_said_and_not_guessed(
+    changes: dict[str, object], words: list[str]
+) -> None:
     async with dashboard(HandBoard(live([row(**changes)])), LARGE) as pilot:
         line = line_with(pilot, "production", "progression", words[0])
         assert all(word in line for word in words)
@@ -128,7 +141,9 @@ async def test_the_cursor_stays_on_its_environment_when_the_board_changes() -> N
     async with dashboard(board) as pilot:
         await press(pilot, "down")
         staging = board.answer.environments[1]
-        board.answer = live([row("alpha"), *reversed(board_rows()[:1]), replace(staging, since=before(hours=1))])
+        board.answer = live(
+            [row("alpha"), *reversed(board_rows()[:1]), replace(staging, since=before(hours=1))]
+        )
         board.changed = True
         await press(pilot, "r")
         assert live_of(pilot).environments.selected_key == "env:staging/progression"

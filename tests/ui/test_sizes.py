@@ -14,7 +14,9 @@ TINY = [(20, 5), (1, 1), (2, 1), (1, 40), (3, 3), (200, 2), (40, 10), (300, 100)
 
 
 @pytest.mark.parametrize("size", TINY, ids=[f"{width}x{height}" for width, height in TINY])
-@pytest.mark.parametrize("keys", [[], ["enter"], ["question_mark"], ["slash"]], ids=["live", "trace", "help", "prompt"])
+@pytest.mark.parametrize(
+    "keys", [[], ["enter"], ["question_mark"], ["slash"]], ids=["live", "trace", "help", "prompt"]
+)
 async def test_fault_74_small_and_odd_sizes(size: tuple[int, int], keys: list[str]) -> None:
     async with dashboard(size=size) as pilot:
         await press(pilot, *keys)
@@ -34,7 +36,9 @@ def contrast(one: Color, other: Color) -> float:
     """The contrast ratio of the Web Content Accessibility Guidelines."""
 
     def luminance(color: Color) -> float:
-        parts = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized)
+        parts = (
+            part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized
+        )
         return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
     dark, bright = sorted((luminance(one), luminance(other)))
@@ -46,7 +50,9 @@ def test_every_role_can_be_read_on_every_background(theme: object) -> None:
     made = next(each for each in THEMES if each is theme)
     variables = made.to_color_system().generate() | made.variables
     palette = palette_of(variables)
-    grounds = [variables[name] for name in ("background", "surface", "dash-cursor", "dash-selected", "dash-hover")]
+    grounds = [
+        variables[name] for name in ("background", "surface", "dash-cursor", "dash-selected", "dash-hover")
+    ]
     for role in ROLES:
         if role == "faint":  # rules and dashes, no words
             continue

@@ -8,6 +8,7 @@ import signal
 import termios
 
 import pytest
+
 from ui.pseudo import Pseudo
 
 OFF = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l", b"\x1b[?25h")
@@ -15,7 +16,9 @@ OFF = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l", b"\x1b[?2
 
 def restored(app: Pseudo) -> bool:
     """Whether the modes that were switched on are off again, and the line discipline is as before."""
-    modes = all(app.raw.rfind(off) > app.raw.rfind(off[:-1] + (b"h" if off[-1:] == b"l" else b"l")) for off in OFF)
+    modes = all(
+        app.raw.rfind(off) > app.raw.rfind(off[:-1] + (b"h" if off[-1:] == b"l" else b"l")) for off in OFF
+    )
     return modes and termios.tcgetattr(app.fd)[:4] == app.settings[:4]
 
 

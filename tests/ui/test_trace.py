@@ -20,7 +20,13 @@ async def test_enter_follows_the_selected_environment_down_to_commit_and_data(si
         await press(pilot, "enter")
         shown = text(pilot)
         assert "Lineage of production · live in production" in shown
-        order = ["came from", "◆ progression v4", "▷ fit-17", "● a1b2c3d Scale features", "▤ diabetes.csv 8d1e92f1"]
+        order = [
+            "came from",
+            "◆ progression v4",
+            "▷ fit-17",
+            "● a1b2c3d Scale features",
+            "▤ diabetes.csv 8d1e92f1",
+        ]
         places = [shown.index(words) for words in order]
         assert places == sorted(places)
         assert re.search(r"└─ ◆ progression v4 +serves", shown)

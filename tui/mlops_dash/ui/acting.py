@@ -48,7 +48,9 @@ class Acting(App[None]):
 
     def board_screen(self) -> BoardScreen | None:
         """The screen that is shown, or stands under the palette."""
-        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, BoardScreen)), None)
+        return next(
+            (screen for screen in reversed(self.screen_stack) if isinstance(screen, BoardScreen)), None
+        )
 
     def action_do(self, command: str) -> None:
         """A key was pressed."""

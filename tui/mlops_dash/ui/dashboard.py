@@ -25,6 +25,7 @@ from mlops_dash.ui.acting import Acting
 from mlops_dash.ui.commands import BY_ID, COMMANDS, TRACE
 from mlops_dash.ui.fence import ControlFence
 from mlops_dash.ui.glance import Glance
+from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live import LiveScreen
 from mlops_dash.ui.theme import THEMES, preferred
 
@@ -244,9 +245,11 @@ class Dashboard(Acting):
 
     def on_trace_answered(self, message: messages.TraceAnswered) -> None:
         """Hand a lineage to the Trace screen."""
-        if self.reader is not None and self.reader.is_current(message) and self.current_mode == TRACE:
-            screen = self.screen_stack[0]
-            screen.take(message.ref, message.answer)  # type: ignore[attr-defined]
+        if self.reader is None or not self.reader.is_current(message):
+            return
+        for screen in self.screen_stack:
+            if isinstance(screen, BoardScreen) and screen.kind == TRACE:
+                screen.take(message.ref, message.answer)  # type: ignore[attr-defined]
 
     def on_reader_failed(self, message: messages.ReaderFailed) -> None:
         """Say what failed; facts stay as they are."""

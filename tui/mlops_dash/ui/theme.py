@@ -27,7 +27,7 @@ THEMES = (
         panel="#222835",
         variables={
             "dash-strong": "#f3f5f9",
-            "dash-dim": "#8e98a9",
+            "dash-dim": "#98a2b3",
             "dash-faint": "#3a4252",
             "dash-model": "#8ab4ff",
             "dash-run": "#d5dae3",
@@ -51,7 +51,7 @@ THEMES = (
         primary="#1f5fc4",
         secondary="#6b46b8",
         accent="#1f5fc4",
-        success="#1c7a35",
+        success="#166b2c",
         warning="#8f5b00",
         error="#b8232f",
         foreground="#2a303b",
@@ -60,7 +60,7 @@ THEMES = (
         panel="#e8e5dd",
         variables={
             "dash-strong": "#0e1116",
-            "dash-dim": "#666d7a",
+            "dash-dim": "#5b626e",
             "dash-faint": "#cfcabf",
             "dash-model": "#1a56b8",
             "dash-run": "#2a303b",
