@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health, Observation
 from mlops_dash.domain.freshness import SourceStatus
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,12 @@ class LiveAnswer:
     project: str = ""
     hints: tuple[str, ...] = ()  # how to add what is missing
 
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row for each environment, metrics as ``metrics.KEY``, parameters as ``params.KEY``."""
+        from mlops_dash.answers.frames import live_frame
+
+        return live_frame(self)
+
 
 @dataclass(frozen=True, slots=True)
 class TraceNode:
@@ -170,6 +180,12 @@ class TraceAnswer:
     live_in: tuple[tuple[str, str], ...]  # (environment, model)
     omitted: dict[str, int] = field(default_factory=dict)
 
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row for each node, its facts as columns; edges are in ``frame.attrs["edges"]``."""
+        from mlops_dash.answers.frames import trace_frame
+
+        return trace_frame(self)
+
 
 @dataclass(frozen=True, slots=True)
 class TableAnswer:
@@ -177,3 +193,9 @@ class TableAnswer:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the rows as a frame."""
+        from mlops_dash.answers.frames import table_frame
+
+        return table_frame(self)

@@ -6,9 +6,8 @@ import os
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from mlops_dash.answers.live import live as live_answer
 from mlops_dash.answers.places import DeclaredPlace, declared_places
@@ -37,6 +36,9 @@ __all__ = ["Project", "Refreshed", "open_project"]
 OBSERVE_WITHIN = 5.0
 """Seconds that asking all targets may take."""
 
+CLOSE_WITHIN = 1.0
+"""Seconds that closing waits for what is being read."""
+
 
 class Project:
     """One project. Every method may block and is meant for a worker thread; all are thread-safe.
@@ -64,36 +66,48 @@ class Project:
         self.timeout = timeout
         self.store = Store.open(cache_dir() / "projects" / located.identity, located.identity)
         self._observing = threading.Lock()
+        self._making = threading.RLock()  # refreshing and asking targets begin side by side
+        self._refresher: Refresher | None = None
+        self._git: list[GitSource | SourceError | None] = []  # empty until it was looked for
         self._targets: dict[tuple[str, str], Observable] = {}
+        self._identities: set[tuple[str | None, ...]] | None = None  # None: not asked yet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def name(self) -> str:
         """The project's name for a person."""
         return self.located.name
 
-    @cached_property
+    @property
     def refresher(self) -> Refresher:
         """What reads the sources; made at the first refresh, because the sources' libraries are large."""
         from mlops_dash.project.sources import first_sources, second_sources
 
-        git = self.git
-        return Refresher(
-            self.store,
-            first_sources(self.located, git),
-            second_sources(git),
-            statuses=self.store.sources(),
-        )
+        with self._making:
+            if self._refresher is None:
+                git, known = self.git, self.store.sources()
+                first, second = first_sources(self.located, git), second_sources(git, known)
+                self._refresher = Refresher(self.store, first, second, statuses=known)
+            return self._refresher
 
-    @cached_property
+    @property
     def git(self) -> GitSource | SourceError | None:
         """The repository as a source, why it cannot be read, or ``None`` where there is none."""
         from mlops_dash.project.sources import git_source
 
-        return git_source(self.located, self.config)
+        with self._making:
+            if not self._git:
+                self._git.append(git_source(self.located, self.config))
+            return self._git[0]
 
     def statuses(self) -> tuple[SourceStatus, ...]:
         """Return the freshness of every source, those not read yet included."""
-        known = self.refresher.statuses if "refresher" in self.__dict__ else self.store.sources()
+        known = self._refresher.statuses if self._refresher is not None else self.store.sources()
         return standing(self.located, known)
 
     def places(self) -> tuple[DeclaredPlace, ...]:
@@ -131,6 +145,12 @@ class Project:
                 return ()
             seen = ask_all(targets, self.timeout or OBSERVE_WITHIN)
             self.store.save_observations(list(seen))
+            identities: set[tuple[str | None, ...]] = {
+                (s.environment, s.model, s.version, s.run_id, s.model_id) for s in seen
+            }
+            if identities != self._identities:
+                self._identities = identities
+                self.refresher.look_again = True
             now = datetime.now(UTC)
             answered = sum(1 for s in seen if s.answered)
             state = SourceStatus(
@@ -221,15 +241,14 @@ class Project:
 
     def publish(self) -> None:
         """Leave what was read as the start of the next dashboard."""
-        if "refresher" in self.__dict__:
-            self.refresher.save()
+        if self._refresher is not None:
+            self._refresher.save()
         self.store.publish()
 
     def close(self) -> None:
-        """Release everything; work that is under way ends with an error of its own."""
-        if "refresher" in self.__dict__:
-            for source in {id(s): s for s in (*self.refresher.first, *self.refresher.second)}.values():
-                source.close()
+        """Release everything. A refresh under way is cancelled; other work ends with an error of its own."""
+        if self._refresher is not None:
+            self._refresher.close(CLOSE_WITHIN)
         self.store.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -74,7 +75,7 @@ def _repository(folder: Path, base: Path, config: Config, repo: Path | None) -> 
     named = repo or (base / config.git.repo if config.git.repo else None)
     if named is None:
         return enclosing_repository(folder) or enclosing_repository(base)
-    named = named.expanduser().resolve()
+    named = Path(os.path.expanduser(named)).resolve()
     if not named.is_dir():
         raise UsageError(
             f"there is no folder {named}", "name the repository's folder with --repo or [git] repo"
@@ -96,31 +97,37 @@ def enclosing_repository(folder: Path) -> Path | None:
     return None
 
 
+_SQLITE = re.compile(r"sqlite(?:\+[a-z0-9_]+)?:///")
+
+
 def absolute(uri: str, against: Path) -> str:
     """Make a relative SQLite or file address absolute; others stay as they are."""
-    if uri.startswith("sqlite:///"):
-        path = uri.removeprefix("sqlite:///")
-        path, question, query = path.partition("?")
+    sqlite = _SQLITE.match(uri)
+    if sqlite is not None:
+        path, question, query = uri[sqlite.end() :].partition("?")
         return f"sqlite:///{_resolved(path, against)}{question}{query}"
-    if "://" not in uri and not uri.startswith("file:"):
+    if "://" not in uri and not uri.startswith(("file:", "databricks", "uc:")):
         return str(_resolved(uri, against))
     return uri
 
 
 def _resolved(path: str, against: Path) -> Path:
-    return Path(os.path.abspath(against / Path(path).expanduser()))
+    return Path(os.path.abspath(against / os.path.expanduser(path)))
 
 
 def sqlite_path(uri: str) -> Path | None:
     """Return the file of a ``sqlite:`` address, ``None`` for every other kind."""
-    if not uri.startswith("sqlite:///"):
+    sqlite = _SQLITE.match(uri)
+    if sqlite is None:
         return None
-    path = uri.removeprefix("sqlite:///").partition("?")[0]
+    path = uri[sqlite.end() :].partition("?")[0]
     return Path(unquote(path) if "%" in path and not Path(path).exists() else path)
 
 
 def kind_of(uri: str) -> str:
     """Name the kind of a tracking store by its address, for a person."""
     scheme = urlsplit(uri).scheme.partition("+")[0].lower()
+    if uri == "databricks":
+        return "mlflow-databricks"
     kinds = {"sqlite": "mlflow-sqlite", "http": "mlflow-http", "https": "mlflow-http", "file": "mlflow-files"}
     return kinds.get(scheme, f"mlflow-{scheme}" if scheme else "mlflow-files")

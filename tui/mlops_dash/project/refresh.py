@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from mlops_dash.domain.freshness import Freshness, SourceStatus
-from mlops_dash.domain.progress import CancelToken, ProgressCallback
+from mlops_dash.domain.progress import Cancelled, CancelToken, ProgressCallback
 from mlops_dash.errors import SourceError, StoreError
 from mlops_dash.sources.base import Batch, Position, Reading, Source
 from mlops_dash.store.database import Store
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,23 @@ class Refresher:
         first: sources that stand on their own; read side by side.
         second: sources that look at what the first found; read after them, one after the other.
         statuses: freshness of each source by name, kept current; stored by :meth:`save`.
+        look_again: the next refresh asks the second sources though the first bring nothing: what targets
+            answered may make other commits matter.
     """
 
     store: Store
     first: Sequence[Source]
     second: Sequence[Source]
     statuses: dict[str, SourceStatus]
+    look_again: bool = False
     _positions: dict[str, str | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _notice: str | None = None
+    _token: CancelToken | None = None
+    _closed: bool = False
+
+    def __post_init__(self) -> None:
+        self._notice = self.store.notice
 
     def refresh(self, *, thorough: bool, progress: ProgressCallback, cancel: CancelToken) -> Refreshed:
         """Read what has changed. Blocks; one refresh at a time, a later one waits.
@@ -51,11 +63,44 @@ class Refresher:
             Cancelled: ``cancel`` was set; batches applied so far stand.
         """
         with self._lock:
+            self._token = cancel
+            if self._closed:
+                raise Cancelled
+            self._forget_what_the_store_lost()
             changed = self._side_by_side(thorough, progress, cancel)
+            again, self.look_again = self.look_again, False
             for source in self.second:
-                changed |= self._read(source, thorough, progress, cancel, force=changed)
+                changed |= self._read(source, thorough, progress, cancel, force=changed or again)
             cancel.check()
             return Refreshed(changed, tuple(self.statuses.values()))
+
+    def close(self, within: float) -> None:
+        """Cancel what is being read, wait ``within`` seconds for it, and release the sources.
+
+        Sources that are still read then keep what they hold: to close it under them could end the process.
+        """
+        self._closed = True
+        if self._token is not None:
+            self._token.cancel()
+        if not self._lock.acquire(timeout=within):
+            return
+        try:
+            for source in {id(s): s for s in (*self.first, *self.second)}.values():
+                source.close()
+        finally:
+            self._lock.release()
+
+    def _forget_what_the_store_lost(self) -> None:
+        """Read all again where the store had to start over: its notice says that it did."""
+        if self.store.notice == self._notice:
+            return
+        self._notice = self.store.notice
+        held = self.store.sources()
+        for name in [name for name in self._positions if name not in held]:
+            del self._positions[name]
+            self.statuses.pop(name, None)
+        for name in [name for name in self.statuses if name not in held and name != "targets"]:
+            del self.statuses[name]
 
     def _side_by_side(self, thorough: bool, progress: ProgressCallback, cancel: CancelToken) -> bool:
         outcomes: list[bool | BaseException] = []
@@ -98,7 +143,18 @@ class Refresher:
             reading = Reading(position, self.store, cancel, progress, thorough)
             changed, end = self._apply(source, reading, cancel)
         except (SourceError, StoreError) as error:
+            cancel.check()
             return self._failed(source, before, error, position)
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - told as the source's state: the others are read all the same
+            cancel.check()
+            _LOG.debug("reading %s failed", source.name, exc_info=True)
+            surprise = SourceError(
+                f"reading {source.name} failed unexpectedly ({type(error).__name__})",
+                "run `mlops-dash doctor`, and report it if it stays",
+            )
+            return self._failed(source, before, surprise, position)
         empty = Freshness.OK if end.counts else Freshness.ABSENT
         state = SourceStatus(source.name, source.kind, empty, now, now, end.counts, end.warning, end.remedy)
         self._save(state, end.value)
@@ -141,7 +197,7 @@ class Refresher:
 
     def save(self) -> None:
         """Write the freshness of every source to the store, as before it is published."""
-        for name, status in self.statuses.items():
+        for name, status in list(self.statuses.items()):  # targets may be asked meanwhile
             self.store.set_source(status, self._positions.get(name) or self.store.position(name))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from mlops_dash.config import Config
 from mlops_dash.errors import SourceError
 from mlops_dash.project.locate import Located, kind_of, sqlite_path
 from mlops_dash.sources.base import Apply, Batch, Position, Reading, Source
 from mlops_dash.sources.git import GitSource
+
+_IN_GIT = {"gto": "git-tags", "data": "dvc"}
 
 
 class Unreadable:
@@ -53,9 +55,15 @@ def first_sources(located: Located, git: GitSource | SourceError | None) -> list
     return found
 
 
-def second_sources(git: GitSource | SourceError | None) -> list[Source]:
-    """Return the sources that look at what the first found: where its commits stand, the data at them."""
-    if not isinstance(git, GitSource):
+def second_sources(git: GitSource | SourceError | None, known: Collection[str] = ()) -> list[Source]:
+    """Return the sources that look at what the first found: where its commits stand, the data at them.
+
+    Args:
+        known: names of sources that were read earlier: they are stale while the repository cannot be read.
+    """
+    if isinstance(git, SourceError):
+        return [Unreadable(name, kind, git) for name, kind in _IN_GIT.items() if name in known]
+    if git is None:
         return []
     from mlops_dash.sources.dvc import DvcSource
     from mlops_dash.sources.gto import GtoSource
