@@ -124,6 +124,8 @@ class Pass:
     def _range(self, shape: Shape, first: int, last: int) -> Iterator[tuple[str, ...]]:
         """Yield conditions that cut a range of rows, two to be read side by side at a time."""
         rows = last - first + 1
+        if rows <= 0:
+            return
         batches = min(-(-rows // (2 * _ROWS_AT_ONCE)), _BATCHES_AT_MOST)
         step = rows if rows <= _WORTH_TWO_LANES else -(-rows // (2 * batches))
         for start in range(first, last + 1, 2 * step):
