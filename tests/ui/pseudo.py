@@ -91,7 +91,7 @@ class Pseudo:
             self.pump()
 
     def wait(self, seconds: float, options: int = 0) -> int:
-        """Wait at most ``seconds`` for the program to end (or, with WUNTRACED, to stop); return its status."""
+        """Wait at most ``seconds`` for it to end (or, with WUNTRACED, to stop); return its status."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG | options)

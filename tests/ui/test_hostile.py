@@ -6,11 +6,13 @@ import re
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 
 from mlops_dash.answers.shapes import TraceNode
 from mlops_dash.domain.freshness import Freshness
+from mlops_dash.domain.text import visible
 from mlops_dash.ui.fence import ControlFence
 from ui.answers import HandBoard, attention, lineage, live, row, source
 from ui.driving import LARGE, SMALL, dashboard, lines, press, said, text
@@ -65,18 +67,56 @@ def poisoned(name: str) -> HandBoard:
     return board
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
-@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
-async def test_faults_29_to_38_hostile_names_are_drawn_literally_on_live(
-    name: str, size: tuple[int, int]
-) -> None:
-    async with dashboard(poisoned(name), size) as pilot:
-        assert not FORBIDDEN.search("".join(lines(pilot)))
-        assert {len(line) for line in lines(pilot)} == {size[0]}
-        if name.startswith(("run[", "[")):
-            assert name[:5] in text(pilot)
-        await press(pilot, "tab", "tab", "y")
-        assert not FORBIDDEN.search("".join([*lines(pilot), *said(pilot)]))
+async def drawn_literally(*names: str) -> None:
+    """Draw the board with each name in every place, small and large, and look at every character."""
+    for name in names:
+        for size in (SMALL, LARGE):
+            async with dashboard(poisoned(HOSTILE[name]), size) as pilot:
+                assert not FORBIDDEN.search("".join(lines(pilot)))
+                assert {cell_len(line) for line in lines(pilot)} == {size[0]}
+                assert visible(HOSTILE[name])[:5] in text(pilot)
+                await press(pilot, "tab", "tab", "y")
+                assert not FORBIDDEN.search("".join([*lines(pilot), *said(pilot)]))
+
+
+async def test_fault_29_escape_sequences_are_drawn_literally() -> None:
+    await drawn_literally("29-osc-52", "29-esc-osc-8")
+
+
+async def test_fault_30_an_unterminated_sequence_is_drawn_literally() -> None:
+    await drawn_literally("30-unterminated")
+
+
+async def test_fault_31_c1_bytes_are_drawn_literally() -> None:
+    await drawn_literally("31-c1")
+
+
+async def test_fault_32_carriage_return_and_cursor_moves_are_drawn_literally() -> None:
+    await drawn_literally("32-cr-and-cursor")
+
+
+async def test_fault_33_bidirectional_and_zero_width_characters_are_marked() -> None:
+    await drawn_literally("33-bidi")
+
+
+async def test_fault_34_markup_is_drawn_literally() -> None:
+    await drawn_literally("34-close", "34-open", "34-click", "34-empty")
+
+
+async def test_fault_38_a_lone_surrogate_and_nul_are_replaced() -> None:
+    await drawn_literally("38-surrogate")
+
+
+async def test_fault_37_nan_and_infinities_are_shown_and_not_compared() -> None:
+    made = row()
+    assert made.run is not None
+    odd = replace(made.run, metrics={"rmse": float("nan"), "mae": float("inf"), "r2": float("-inf")})
+    async with dashboard(HandBoard(live([replace(made, run=odd), row("staging", "6")])), LARGE) as pilot:
+        shown = text(pilot)
+        assert "rmse NaN" in shown
+        assert "mae Infinity" in shown
+        assert "r2 -Infinity" in shown
+        assert "nan %" not in shown.lower()
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())

@@ -217,6 +217,7 @@ async def test_a_first_reading_shows_how_far_it_is() -> None:
         await settle(pilot)
         assert re.search(r"◌ tracking parameters ━+ 43%", lines(pilot)[0])
         assert "Reading for the first time" in text(pilot)
+        assert re.search(r"tracking +parameters ━+ 43%", line_with(pilot, "tracking  ", "parameters"))
 
 
 async def test_a_reading_that_ends_fills_the_board() -> None:

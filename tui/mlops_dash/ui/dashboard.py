@@ -213,7 +213,8 @@ class Dashboard(Acting):
     def on_reading(self, message: messages.Reading) -> None:
         """Show how far."""
         self.progress = message.progress
-        self._show_title()
+        if screen := self.board_screen():
+            screen.update_progress()
 
     def on_read(self, message: messages.Read) -> None:
         """Ask the board again where something changed; else only the sources are fresher."""

@@ -71,6 +71,10 @@ class BoardScreen(Screen[None]):
     def again(self) -> None:
         """Facts may have changed."""
 
+    def update_progress(self) -> None:
+        """A reading has come further."""
+        self.update_title()
+
     def update_title(self, *, force: bool = False) -> None:
         """Show project and sources as the app knows them."""
         if bar := next(iter(self.query(TitleBar)), None):

@@ -93,6 +93,12 @@ class LiveScreen(BoardScreen):
         self._show_attention(answer)
         self._show_details()
 
+    def update_progress(self) -> None:
+        """A reading has come further."""
+        super().update_progress()
+        if self.dash.answer is None or not self.dash.answer.environments:
+            self._show_message(self.dash.answer)
+
     def tick(self) -> None:
         """Ages grow."""
         super().tick()
@@ -114,7 +120,9 @@ class LiveScreen(BoardScreen):
             reading = any(source.status is Freshness.READING for source in answer.sources)
             reading = reading or bool(self.dash.progress)
             title = "Reading for the first time" if reading else "No environments yet"
-            self.message.show(list(empty_facts(answer, self.dash.now(), reading=reading)), title=title)
+            self.message.show(
+                list(empty_facts(answer, self.dash.now(), self.dash.progress, reading=reading)), title=title
+            )
 
     def _show_attention(self, answer: LiveAnswer) -> None:
         now = self.dash.now()

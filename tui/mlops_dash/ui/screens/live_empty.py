@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from mlops_dash.answers.shapes import LiveAnswer
 from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.progress import Progress
+from mlops_dash.ui.widgets.bars import progress_line
 from mlops_dash.ui.widgets.facts import Fact
 from mlops_dash.ui.wording import FRESHNESS, age, safe
 
@@ -20,8 +22,11 @@ _WHERE = {
 }
 _EXAMPLE = (
     "[environments.production]",
-    'model  = "progression"',
-    'target = { kind = "http", url = "http://model.example:8080", preset = "mlserver" }',
+    'model = "progression"',
+    "[environments.production.target]",
+    'kind = "http"',
+    'url = "http://model.example:8080"',
+    'preset = "mlserver"',
 )
 
 
@@ -30,26 +35,28 @@ def opening_facts() -> Iterator[Fact]:
     yield Fact("", (("Opening the project …", "dim"),))
 
 
-def empty_facts(answer: LiveAnswer, now: datetime, *, reading: bool) -> Iterator[Fact]:
+def empty_facts(
+    answer: LiveAnswer, now: datetime, progress: Mapping[str, Progress], *, reading: bool
+) -> Iterator[Fact]:
     """Yield what is said of a board without environments."""
     for source in answer.sources:
-        yield Fact(
-            safe(source.name, 10), tuple(_found(source, now)), source.detail or source.counts or source.name
-        )
+        copy = source.detail or source.counts or source.name
+        under_way = progress.get(source.name) if reading else None
+        line = progress_line(under_way, bar=24) if under_way else tuple(_found(source, now))
+        yield Fact(safe(source.name, 10), line, copy)
     yield Fact("", ())
     if reading:
         yield Fact("", (("Environments appear as soon as the registry is read.", "dim"),))
         return
     hints = answer.hints or (
-        "An alias of a registered model (mlflow models, Aliases), a legacy stage, or a GTO stage is an "
-        "environment by itself.",
+        "An alias or legacy stage of a registered model, and a GTO stage, is an environment by itself.",
         "Or name them in mlops-dash.toml: mlops-dash config init writes one from what it finds.",
     )
     for hint in hints:
-        yield Fact("", (("· ", "accent"), (safe(hint, 600), "text")), hint)
+        yield Fact("how", ((safe(hint, 600), "text"),), hint)
     yield Fact("", ())
-    for line in _EXAMPLE:
-        yield Fact("", (("  " + line, "code"),), "\n".join(_EXAMPLE))
+    for setting in _EXAMPLE:
+        yield Fact("", ((setting, "code"),), "\n".join(_EXAMPLE))
 
 
 def _found(source: SourceStatus, now: datetime) -> Iterator[tuple[str, str]]:

@@ -80,5 +80,5 @@ def _delta(value: float, base: float | None, better: str | None) -> Line:
     change = (value - base) / abs(base) * 100
     if abs(change) < 0.05:
         return (("=  ", "dim"),)
-    role = "dim" if better is None else "good" if (change < 0) == (better == "min") else "bad"
+    role = "dim" if better is None else "good" if (change < 0) == (better == "min") else "warn"
     return ((f"{change:+.1f} %".replace("-", "−") + "  ", role),)

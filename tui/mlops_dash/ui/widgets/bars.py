@@ -134,19 +134,24 @@ class TitleBar(Bar):
 
 
 def reading(name: str, progress: Progress, form: int) -> Line:
-    """Draw how far a reading is: a bar where the end is known, else the count."""
+    """Draw which source is read and, as far as the form has room, how far it is."""
     line: Line = (("◌ ", "accent"), (safe(name, 20), "text"))
     if form >= 3:
         return line
-    if form < 2:
-        line = (*line, (f" {safe(progress.phase, 20)}", "dim"))
+    return (*line, (" ", "text"), *progress_line(progress, bar=8 if form == 0 else 0, phase=form < 2))
+
+
+def progress_line(progress: Progress, *, bar: int, phase: bool = True) -> Line:
+    """Draw how far a reading is: its phase, a bar of ``bar`` cells and percents where the end is known, else
+    the count."""
+    line: Line = ((f"{safe(progress.phase, 20)} ", "dim"),) if phase else ()
     if progress.total:
         share = min(1.0, max(0.0, progress.done / progress.total))
-        filled = round(share * 8)
-        if form == 0:
-            line = (*line, (" " + "━" * filled, "accent"), ("━" * (8 - filled), "faint"))
-        return (*line, (f" {share:.0%}", "accent"))
-    return (*line, (f" {progress.done:,}", "accent")) if progress.done else (*line, (" …", "accent"))
+        filled = round(share * bar)
+        if bar:
+            line = (*line, ("━" * filled, "accent"), ("━" * (bar - filled) + " ", "faint"))
+        return (*line, (f"{share:.0%}", "accent"))
+    return (*line, (f"{progress.done:,}" if progress.done else "…", "accent"))
 
 
 class KeyHint(Struct, frozen=True):
