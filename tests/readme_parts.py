@@ -87,12 +87,15 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def write(name: str, new: str) -> None:
+    """Put ``new`` between the marks of ``name`` in README.md."""
+    README.write_text(replaced(name, README.read_text(encoding="utf-8"), new), encoding="utf-8")
+
+
 def main() -> None:
     """Write the generated parts into README.md."""
-    text = README.read_text(encoding="utf-8")
     for name, generate in PARTS.items():
-        text = replaced(name, text, generate())
-    README.write_text(text, encoding="utf-8")
+        write(name, generate())
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def refresh(house: House) -> Iterator[Figure]:
             new = [_after_new_run(house, project, added) for _ in range(house.rounds)]
             added.append(add_run(house.store, house.shape.runs + len(added), house.shape))
             read = _rows_read(project)
+            _require(project, added[-1])
         finally:
             for run_id in added:
                 remove_run(house.store, run_id)
@@ -81,10 +82,13 @@ def repository(house: House) -> Iterator[Figure]:
 def _after_new_run(house: House, project: Any, added: list[str]) -> float:
     added.append(add_run(house.store, house.shape.runs + len(added), house.shape))
     took = _took(project.refresh)
-    question = f"select count(*) from run where run_id = '{added[-1]}'"
-    if project.sql(question).rows != ((1,),):
-        raise SystemExit("the refresh did not bring the new run")
+    _require(project, added[-1])
     return took
+
+
+def _require(project: Any, run_id: str) -> None:
+    if project.sql(f"select count(*) from run where run_id = '{run_id}'").rows != ((1,),):
+        raise SystemExit(f"the refresh did not bring the new run {run_id}")
 
 
 class _Counted:
@@ -92,6 +96,9 @@ class _Counted:
 
     def __init__(self, rows: Any) -> None:
         self._rows = rows
+
+    def __arrow_c_schema__(self) -> Any:
+        return self._rows.schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self._rows.__arrow_c_stream__(requested_schema)
@@ -118,7 +125,7 @@ def _rows_read(project: Any) -> int:
 
     Lane.execute = counted  # type: ignore[method-assign]
     try:
-        project.refresh()
+        _refresh(project)
     finally:
         Lane.execute = execute  # type: ignore[method-assign]
     return rows

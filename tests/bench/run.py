@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import readme_parts
 from bench import readings, screens
 from bench.house import House, open_house, say
 from bench.table import Figure, markdown
@@ -33,6 +34,7 @@ def main() -> int:
     parser.add_argument("--commits", type=int, default=42_000, help="commits of the repository")
     parser.add_argument("--rounds", type=int, default=5, help="how often each time is taken")
     parser.add_argument("--only", help=f"some measures, comma-separated, of {', '.join(MEASURES)}")
+    parser.add_argument("--readme", action="store_true", help="write the table into README.md, too")
     parser.add_argument("--keep", action="store_true", help="keep the scratch folder and tell where it is")
     options = parser.parse_args()
     chosen = options.only.upper().split(",") if options.only else list(MEASURES)
@@ -45,8 +47,11 @@ def main() -> int:
             say(f"{name}")
             figures += MEASURES[name](house)
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"{options.runs:,} runs, {options.commits:,} commits; {machine}; medians of {options.rounds}\n")
-    print(markdown(figures))
+    title = f"{options.runs:,} runs, {options.commits:,} commits; {machine}; medians of {options.rounds}"
+    table = f"{title}\n\n{markdown(figures)}\n"
+    print(table)
+    if options.readme:
+        readme_parts.write("benchmark", table)
     return 0 if all(figure.reached for figure in figures) else 1
 
 
