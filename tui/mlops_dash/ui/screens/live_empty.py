@@ -29,6 +29,11 @@ _EXAMPLE = (
     'preset = "mlserver"',
 )
 
+_HINTS = (
+    "An alias or legacy stage of a registered model, and a GTO stage, is an environment by itself.",
+    "Or name them in mlops-dash.toml: mlops-dash config init writes one from what it finds.",
+)
+
 
 def opening_facts() -> Iterator[Fact]:
     """Yield what is said until the project is open."""
@@ -48,11 +53,8 @@ def empty_facts(
     if reading:
         yield Fact("", (("Environments appear as soon as the registry is read.", "dim"),))
         return
-    hints = answer.hints or (
-        "An alias or legacy stage of a registered model, and a GTO stage, is an environment by itself.",
-        "Or name them in mlops-dash.toml: mlops-dash config init writes one from what it finds.",
-    )
-    for hint in hints:
+    told = {source.remedy for source in answer.sources}
+    for hint in (*(hint for hint in answer.hints if hint not in told), *_HINTS):
         yield Fact("how", ((safe(hint, 600), "text"),), hint)
     yield Fact("", ())
     for setting in _EXAMPLE:
