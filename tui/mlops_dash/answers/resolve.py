@@ -180,7 +180,12 @@ def _of_stage(board: _Board, name: str, stage: str) -> list[str]:
 
 
 def _nearest(board: _Board, name: str) -> list[str]:
-    """Return ids of versions to suggest: those of the model if there is such a one, else of all."""
+    """Return references to suggest: to versions of the model if there is such a one, else of all."""
     named = [(row["name"], row["version"]) for row in board.store.records("model_versions_named")]
     own = [pair for pair in named if pair[0] == name]
-    return [version_id(n, v) for n, v in own or named]
+    aliases = [
+        f"models:/{s.model}@{s.entry.declared.alias}"
+        for s in board.servings
+        if s.entry.declared is not None and (s.model == name or not own)
+    ]
+    return [*aliases, *(version_id(n, v) for n, v in own or named)]
