@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import Cancelled, CancelToken, ProgressCallback
 from mlops_dash.errors import SourceError, StoreError
-from mlops_dash.sources.base import Batch, Position, Reading, Source
+from mlops_dash.sources.base import Position, Reading, Source
 from mlops_dash.store.database import Store
 
 _LOG = logging.getLogger(__name__)
@@ -49,12 +49,8 @@ class Refresher:
     look_again: bool = False
     _positions: dict[str, str | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _notice: str | None = None
     _token: CancelToken | None = None
     _closed: bool = False
-
-    def __post_init__(self) -> None:
-        self._notice = self.store.notice
 
     def refresh(self, *, thorough: bool, progress: ProgressCallback, cancel: CancelToken) -> Refreshed:
         """Read what has changed. Blocks; one refresh at a time, a later one waits.
@@ -91,15 +87,12 @@ class Refresher:
             self._lock.release()
 
     def _forget_what_the_store_lost(self) -> None:
-        """Read all again where the store had to start over: its notice says that it did."""
-        if self.store.notice == self._notice:
+        """Read all again where the store had to start over: it then knows none of our positions."""
+        known = next((name for name, position in self._positions.items() if position is not None), None)
+        if known is None or self.store.position(known) is not None:
             return
-        self._notice = self.store.notice
-        held = self.store.sources()
-        for name in [name for name in self._positions if name not in held]:
-            del self._positions[name]
-            self.statuses.pop(name, None)
-        for name in [name for name in self.statuses if name not in held and name != "targets"]:
+        self._positions.clear()
+        for name in [name for name in self.statuses if name != "targets"]:
             del self.statuses[name]
 
     def _side_by_side(self, thorough: bool, progress: ProgressCallback, cancel: CancelToken) -> bool:
@@ -165,11 +158,11 @@ class Refresher:
         end: Position | None = None
         for item in source.read(reading):
             cancel.check()
-            if isinstance(item, Batch):
+            if isinstance(item, Position):
+                end = item
+            else:
                 self.store.apply(item)
                 changed = True
-            else:
-                end = item
         if end is None:
             raise SourceError(f"{source.name} ended without saying where", "run `mlops-dash doctor`")
         return changed, end
