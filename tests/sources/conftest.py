@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mlops_dash.sources.base import Position, Reading
+from mlops_dash.sources.base import Batch, Position, Reading, Tracks
 from mlops_dash.sources.mlflow_sqlite import MlflowSqlite
 from mlops_dash.store.database import Store
 
@@ -79,6 +79,18 @@ class Board:
     counts: str = ""
     applied: list[str] = field(default_factory=list)
 
+    def _noted(self, part: Batch | Tracks) -> Batch | Tracks:
+        if isinstance(part, Batch):
+            self.applied.append(part.table)
+            return part
+
+        def noted(side: Iterator[Batch]) -> Iterator[Batch]:
+            for batch in side:
+                self.applied.append(batch.table)
+                yield batch
+
+        return Tracks(tuple(noted(side) for side in part.sides))
+
     def refresh(self, **circumstances: Any) -> None:
         """Read what is new; ``applied`` are the tables that were written."""
         self.applied = []
@@ -86,8 +98,18 @@ class Board:
             if isinstance(part, Position):
                 self.position, self.counts = part.value, part.counts
             else:
-                self.applied.append(part.table)
-                self.store.apply(part)
+                self.store.apply(self._noted(part))
+
+    def batch_by_batch(self, **circumstances: Any) -> Iterator[Batch]:
+        """Read all, and yield each batch when it has been applied."""
+        for part in self.source.read(Reading(None, self.store, **circumstances)):
+            if isinstance(part, Position):
+                self.position, self.counts = part.value, part.counts
+                continue
+            for side in part.sides if isinstance(part, Tracks) else (iter([part]),):
+                for batch in side:
+                    self.store.apply(batch)
+                    yield batch
 
     def content(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every table's rows in a fixed order."""

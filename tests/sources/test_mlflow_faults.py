@@ -16,7 +16,7 @@ import pytest
 
 from mlops_dash.domain.progress import Cancelled, CancelToken
 from mlops_dash.errors import SourceError
-from mlops_dash.sources.base import Batch, Position, Reading
+from mlops_dash.sources.base import Position, Reading
 
 from .conftest import Board, OtherProcess, fingerprint
 
@@ -71,12 +71,8 @@ def test_fault_02_a_writer_that_commits_meanwhile_is_found_next_time(
     tracking_db: Path, board_of: Boards
 ) -> None:
     board = board_of(tracking_db)
-    for part in board.source.read(Reading(None, board.store)):
-        if isinstance(part, Position):
-            board.position = part.value
-            continue
-        board.store.apply(part)
-        edit(tracking_db, f"update tags set value = '{part.table}' where rowid = 2")
+    for batch in board.batch_by_batch():
+        edit(tracking_db, f"update tags set value = '{batch.table}' where rowid = 2")
     assert board.source.changed(board.position)
     board.refresh()
     assert board.asked("select value from tag where rowno = 2") == [("metric",)]
@@ -150,7 +146,7 @@ def test_fault_11_deleted_while_read(tracking_db: Path, board_of: Boards) -> Non
 
     def delete_and_go_on() -> None:
         for part in board.source.read(Reading(None, board.store)):
-            assert isinstance(part, Batch)
+            assert not isinstance(part, Position)
             tracking_db.unlink(missing_ok=True)
             board.store.apply(part)
 
@@ -202,12 +198,8 @@ def test_write_ahead_store_with_an_open_writer(tracking_db: Path, board_of: Boar
 def test_fault_13_run_removed_between_two_batches(tracking_db: Path, board_of: Boards) -> None:
     """What is left of it goes at the next refresh; nothing is doubled or mixed up."""
     board = board_of(tracking_db)
-    for part in board.source.read(Reading(None, board.store)):
-        if isinstance(part, Position):
-            board.position = part.value
-            continue
-        board.store.apply(part)
-        if part.table == "run":
+    for batch in board.batch_by_batch():
+        if batch.table == "run":
             (run,) = board.asked("select run_id from run where name = 'fit-3'")
             tables = ("params", "tags", "metrics", "latest_metrics", "runs")
             edit(tracking_db, *(f"delete from {table} where run_uuid = '{run[0]}'" for table in tables))
@@ -350,7 +342,7 @@ def test_a_cancelled_reading_stops_and_can_go_on(tracking_db: Path, board_of: Bo
 
     def cancel_after_the_first() -> None:
         for part in board.source.read(Reading(None, board.store, cancel)):
-            assert isinstance(part, Batch)
+            assert not isinstance(part, Position)
             board.store.apply(part)
             cancel.cancel()
 

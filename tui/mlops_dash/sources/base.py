@@ -55,6 +55,16 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracks:
+    """Batches that may be applied side by side, each side in its own order on a thread of its own.
+
+    No table is touched by more than one side.
+    """
+
+    sides: tuple[Iterator[Batch], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """Where a reading ended.
 
@@ -100,7 +110,7 @@ class Source(Protocol):
         """Tell within 5 ms whether a reading could bring anything new; ``True`` when in doubt."""
         ...
 
-    def read(self, reading: Reading) -> Iterator[Batch | Position]:
+    def read(self, reading: Reading) -> Iterator[Batch | Tracks | Position]:
         """Yield batches, each to be applied in its own transaction, and last one :class:`Position`.
 
         With ``reading.position`` only what has changed since; without, everything.

@@ -8,20 +8,26 @@ before the rows that they stand for are read: what is written meanwhile is found
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from mlops_dash.domain.progress import Progress
-from mlops_dash.sources.base import Apply, Batch, Reading
+from mlops_dash.sources.base import Apply, Batch, Reading, Tracks
 from mlops_dash.sources.mlflow_columns import (
+    DATASET,
     DATASET_INPUT,
     GROWING,
+    INPUT_TAG,
+    LOGGED_MODEL,
     METRIC,
     OF_A_RUN,
+    PARAM,
     RUN,
     SMALL,
+    TAG,
     Schema,
     Shape,
     digest_sql,
@@ -36,8 +42,11 @@ from mlops_dash.sources.mlflow_position import ROWS_PER_BLOCK, Mark, Tail, diffe
 from mlops_dash.sources.mlflow_repair import recovered
 
 # per lane: a read lock of some 80 ms; less would leave row groups unfilled, which are written twice
-_ROWS_AT_ONCE = 200_000
+_ROWS_AT_ONCE = 600_000
 _WORTH_TWO_LANES = 16_384
+BOTH = (0, 1)
+# the largest last, when both lanes are busy; runs early, because a board of runs alone is of use already
+_FIRST_READ = (TAG, RUN, DATASET, DATASET_INPUT, INPUT_TAG, LOGGED_MODEL, PARAM, METRIC)
 _BATCHES_AT_MOST = 2_000
 _RUNS_AT_ONCE = 400
 _MANY_RUNS = 5_000  # from here on reading the whole table is quicker than run by run
@@ -88,7 +97,7 @@ class Pass:
         """The tables that the store has."""
         return frozenset(self._schema)
 
-    def batches(self, before: Mark | None) -> Iterator[Batch]:
+    def batches(self, before: Mark | None) -> Iterator[Batch | Tracks]:
         """Yield what changed since ``before``, or everything if nothing can go on from there."""
         pool = ThreadPoolExecutor(2, thread_name_prefix="tracking-digest")
         try:
@@ -105,12 +114,21 @@ class Pass:
 
     # -- everything ---------------------------------------------------------------------------------
 
-    def _everything(self) -> Iterator[Batch]:
+    def _everything(self) -> Iterator[Batch | Tracks]:
         yield from self._small({})
-        for shape in (*GROWING, METRIC):
-            yield from self._whole(shape)
+        waiting = deque(_FIRST_READ)
+        yield Tracks(tuple(self._tables_in_turn(waiting, (lane,)) for lane in (0, 1)))
 
-    def _whole(self, shape: Shape) -> Iterator[Batch]:
+    def _tables_in_turn(self, waiting: deque[Shape], lanes: tuple[int, ...]) -> Iterator[Batch]:
+        """Yield whole tables, one after the other, until none waits for either lane."""
+        while True:
+            try:
+                shape = waiting.popleft()
+            except IndexError:
+                return
+            yield from self._whole(shape, lanes)
+
+    def _whole(self, shape: Shape, lanes: tuple[int, ...] = BOTH) -> Iterator[Batch]:
         """Yield a whole table: its first batch replaces what was there."""
         if shape.edited:
             self.mark.blocks[shape.source] = self._blocks[shape.source].result().digests
@@ -118,23 +136,23 @@ class Pass:
         if not last:
             yield Batch(shape.table, None, Apply.REPLACE)
             return
-        for number, conditions in enumerate(self._range(shape, 1, last)):
-            yield from self._batch(shape, conditions, Apply.APPEND if number else Apply.REPLACE)
+        for number, conditions in enumerate(self._range(shape, 1, last, lanes)):
+            mode = Apply.APPEND if number else Apply.REPLACE
+            yield from self._batch(shape, conditions, mode, lanes=lanes)
 
-    def _range(self, shape: Shape, first: int, last: int) -> Iterator[tuple[str, ...]]:
-        """Yield conditions that cut a range of rows, two to be read side by side at a time."""
+    def _range(
+        self, shape: Shape, first: int, last: int, lanes: tuple[int, ...] = BOTH
+    ) -> Iterator[tuple[str, ...]]:
+        """Yield conditions that cut a range of rows, one for each lane at a time."""
         rows = last - first + 1
         if rows <= 0:
             return
-        batches = min(-(-rows // (2 * _ROWS_AT_ONCE)), _BATCHES_AT_MOST)
-        step = rows if rows <= _WORTH_TWO_LANES else -(-rows // (2 * batches))
-        for start in range(first, last + 1, 2 * step):
+        batches = min(-(-rows // (len(lanes) * _ROWS_AT_ONCE)), _BATCHES_AT_MOST)
+        step = rows if rows <= _WORTH_TWO_LANES else -(-rows // (len(lanes) * batches))
+        for start in range(first, last + 1, len(lanes) * step):
             self._reading.progress(Progress("tracking", shape.phase, start - first, rows))
-            middle, end = min(last, start + step - 1), min(last, start + 2 * step - 1)
-            conditions = [f"rowid between {start} and {middle}"]
-            if end > middle:
-                conditions.append(f"rowid between {middle + 1} and {end}")
-            yield tuple(conditions)
+            starts = range(start, min(last + 1, start + len(lanes) * step), step)
+            yield tuple(f"rowid between {low} and {min(last, low + step - 1)}" for low in starts)
 
     def _batch(
         self,
@@ -143,12 +161,13 @@ class Pass:
         mode: Apply,
         keys: tuple[str, ...] = (),
         scope: Iterable[str] = (),
+        lanes: tuple[int, ...] = BOTH,
     ) -> Iterator[Batch]:
         """Yield one batch; when the reader of this iterator goes on, its selections are over."""
         self._reading.cancel.check()
         streams = tuple(
             self.reader.stream(rows_sql(shape, self._schema, condition), lane)
-            for lane, condition in enumerate(conditions)
+            for lane, condition in zip(lanes, conditions, strict=False)
         )
 
         def recover(error: Exception) -> Iterable[Batch]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mlops_dash.domain.progress import Cancelled
 from mlops_dash.errors import DashError, SourceError
-from mlops_dash.sources.base import Batch, Position, Reading
+from mlops_dash.sources.base import Batch, Position, Reading, Tracks
 from mlops_dash.sources.mlflow_columns import quoted
 from mlops_dash.sources.mlflow_connection import FileState, Reader, check_header, explain, file_state
 from mlops_dash.sources.mlflow_pass import Pass
@@ -49,7 +49,7 @@ class MlflowSqlite:
         except Exception:  # noqa: BLE001 - whatever it is, reading will say so
             return True
 
-    def read(self, reading: Reading) -> Iterator[Batch | Position]:
+    def read(self, reading: Reading) -> Iterator[Batch | Tracks | Position]:
         """Yield what is new since the position, or everything.
 
         Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -16,15 +15,13 @@ import duckdb
 from mlops_dash.domain.environments import Observation
 from mlops_dash.domain.freshness import SourceStatus
 from mlops_dash.errors import StoreError
-from mlops_dash.sources.base import Batch
+from mlops_dash.sources.base import Batch, Tracks
 from mlops_dash.store import snapshot
-from mlops_dash.store.ingest import Columns, apply_batch, table_columns
+from mlops_dash.store.asking import fetch, first_line, is_broken, is_damage
+from mlops_dash.store.ingest import Columns, apply_batch, apply_tracks, table_columns
 from mlops_dash.store.questions import question, statements, store_sql
 from mlops_dash.store.remembered import read_sources, write_observations, write_source
 
-_CHUNK = 2000  # rows turned into Python objects at a time: other threads run between two chunks
-_BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
-_DAMAGE = re.compile("corrupt database file|checksum|could not read", re.IGNORECASE)
 _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -157,7 +154,7 @@ class Store:
         committed is lost. A damaged file is set aside with its snapshot. Where neither can be opened, the
         store goes on empty in memory.
         """
-        damaged = _DAMAGE.search(str(error)) is not None
+        damaged = is_damage(error)
         with self._writing:
             with contextlib.suppress(duckdb.Error):
                 self._connection.close()
@@ -212,13 +209,13 @@ class Store:
         text = question(name)
         generation = self._generation
         try:
-            return _fetch(self._cursor(), text, parameters)
+            return fetch(self._cursor(), text, parameters)
         except duckdb.Error as error:
-            if _is_broken(error):
+            if is_broken(error):
                 if generation == self._generation:
                     self._mend(error, "The cache was damaged")
                 with contextlib.suppress(duckdb.Error):
-                    return _fetch(self._cursor(), text, parameters)
+                    return fetch(self._cursor(), text, parameters)
             raise StoreError(f"the cache cannot answer {name}: {error}") from error
 
     def sql(self, text: str, limit: int | None = 10_000) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -243,28 +240,34 @@ class Store:
                     "Start with select, with, from, describe, summarize or show tables.",
                 )
             cursor.execute("begin transaction read only")
-            return _fetch(cursor, found[0], {}, limit)
+            return fetch(cursor, found[0], {}, limit)
         except duckdb.Error as error:
-            if _is_broken(error):
+            if is_broken(error):
                 if generation == self._generation:
                     self._mend(error, "The cache was damaged")
-                raise StoreError(f"The cache could not answer: {_first_line(error)}", "Ask again.") from error
+                raise StoreError(f"The cache could not answer: {first_line(error)}", "Ask again.") from error
             raise StoreError(str(error), "mlops-dash sql --tables lists what can be asked.") from error
         finally:
             cursor.close()
 
     # -- writing ------------------------------------------------------------------------------------
 
-    def apply(self, batch: Batch) -> None:
+    def apply(self, item: Batch | Tracks) -> None:
         """Apply a source's batch in a transaction of its own: all of it, or nothing and the error.
 
+        The sides of :class:`Tracks` are applied at once; where one fails, the batches applied before stand.
+
         Raises:
-            SourceError: the batch's stream failed while it was read.
+            SourceError: a batch's stream failed while it was read.
             StoreError: the cache could not be written.
         """
-        with self._writing, self._mending(f"take {batch.table}"):
+        what = item.table if isinstance(item, Batch) else "what was read"
+        with self._writing, self._mending(f"take {what}"):
             self._dirty = True
-            apply_batch(self._cursor(), batch, self._tables)
+            if isinstance(item, Batch):
+                apply_batch(self._cursor(), item, self._tables)
+            else:
+                apply_tracks(self._cursor, item, self._tables)
 
     def set_source(self, status: SourceStatus, position: str | None = None) -> None:
         """Remember a source's status; with ``position`` also from where its next reading goes on.
@@ -284,7 +287,7 @@ class Store:
         return self._source_states().get(name, (None, None))[1]
 
     def _source_states(self) -> dict[str, tuple[SourceStatus, str | None]]:
-        return read_sources(_fetch(self._cursor(), statements()["source_states"], {})[1])
+        return read_sources(fetch(self._cursor(), statements()["source_states"], {})[1])
 
     def save_observations(self, observations: Iterable[Observation]) -> None:
         """Remember what targets answered, in place of what they answered before.
@@ -315,10 +318,10 @@ class Store:
         try:
             yield
         except duckdb.Error as error:
-            if _is_broken(error):
-                self._mend(error, f"The cache could not be written ({_first_line(error)})")
-            remedy = "Make room on the disk." if _is_broken(error) else None
-            raise StoreError(f"The cache could not {work}: {_first_line(error)}", remedy) from error
+            if is_broken(error):
+                self._mend(error, f"The cache could not be written ({first_line(error)})")
+            remedy = "Make room on the disk." if is_broken(error) else None
+            raise StoreError(f"The cache could not {work}: {first_line(error)}", remedy) from error
 
     # -- publishing ---------------------------------------------------------------------------------
 
@@ -344,7 +347,7 @@ class Store:
                 self.notice = f"The cache could not be written ({error.strerror or error}): reading goes on."
                 return False
             except duckdb.Error as error:
-                self._mend(error, f"The cache could not be written ({_first_line(error)})")
+                self._mend(error, f"The cache could not be written ({first_line(error)})")
                 return False
             self._dirty = False
             return True
@@ -371,31 +374,3 @@ def schema_version() -> str:
     """Return what tells this version's tables and views from every other's."""
     text = store_sql("schema.sql") + store_sql("views.sql")
     return blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _fetch(
-    cursor: duckdb.DuckDBPyConnection, text: Any, parameters: dict[str, Any], limit: int | None = None
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    if parameters:
-        cursor.execute(text, parameters)
-    else:
-        cursor.execute(text)
-    columns = tuple(column[0] for column in cursor.description or ())
-    rows: list[tuple[Any, ...]] = []
-    while limit is None or len(rows) < limit:
-        chunk = cursor.fetchmany(_CHUNK if limit is None else min(_CHUNK, limit - len(rows)))
-        if not chunk:
-            break
-        rows.extend(chunk)
-    return columns, rows
-
-
-def _is_broken(error: duckdb.Error) -> bool:
-    """Tell an error of the file or the engine from one of the question. Damage has no type of its own."""
-    return isinstance(error, _BROKEN) or (
-        type(error) is duckdb.Error and _DAMAGE.search(str(error)) is not None
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import duckdb
 
 from mlops_dash.errors import StoreError
-from mlops_dash.sources.base import Apply, Batch
+from mlops_dash.sources.base import Apply, Batch, Tracks
 from mlops_dash.store.questions import statements
 
 Columns = dict[str, dict[str, str]]
@@ -39,6 +41,35 @@ def apply_batch(connection: duckdb.DuckDBPyConnection, batch: Batch, tables: Col
             raise
         for part in batch.recover(error):
             _transact(connection, part, tables[part.table])
+
+
+def apply_tracks(cursor: Callable[[], duckdb.DuckDBPyConnection], tracks: Tracks, tables: Columns) -> None:
+    """Apply the sides of ``tracks`` at once, each on a thread of its own.
+
+    Args:
+        cursor: returns the calling thread's cursor.
+
+    Raises:
+        Exception: what the first side that failed raised; the others ended after their current batch.
+    """
+    failures: list[BaseException] = []
+
+    def work(side: Iterator[Batch]) -> None:
+        try:
+            for batch in side:
+                if failures:
+                    return
+                apply_batch(cursor(), batch, tables)
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(side,), daemon=True) for side in tracks.sides]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _transact(connection: duckdb.DuckDBPyConnection, batch: Batch, columns: dict[str, str]) -> None:

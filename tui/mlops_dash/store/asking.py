@@ -1,0 +1,45 @@
+"""How DuckDB is asked, and what its errors mean."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import duckdb
+
+_CHUNK = 2000  # rows turned into Python objects at a time: other threads run between two chunks
+_BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
+_DAMAGE = re.compile("corrupt database file|checksum|could not read", re.IGNORECASE)
+
+
+def fetch(
+    cursor: duckdb.DuckDBPyConnection, text: Any, parameters: dict[str, Any], limit: int | None = None
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Return the columns and rows of a statement, at most ``limit`` rows."""
+    if parameters:
+        cursor.execute(text, parameters)
+    else:
+        cursor.execute(text)
+    columns = tuple(column[0] for column in cursor.description or ())
+    rows: list[tuple[Any, ...]] = []
+    while limit is None or len(rows) < limit:
+        chunk = cursor.fetchmany(_CHUNK if limit is None else min(_CHUNK, limit - len(rows)))
+        if not chunk:
+            break
+        rows.extend(chunk)
+    return columns, rows
+
+
+def is_damage(error: Exception) -> bool:
+    """Tell whether an error says that the file itself is damaged."""
+    return _DAMAGE.search(str(error)) is not None
+
+
+def is_broken(error: duckdb.Error) -> bool:
+    """Tell an error of the file or the engine from one of the question. Damage has no type of its own."""
+    return isinstance(error, _BROKEN) or (type(error) is duckdb.Error and is_damage(error))
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its name where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
