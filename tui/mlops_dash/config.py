@@ -32,9 +32,9 @@ class HttpTarget(_Strict, tag_field="kind", tag="http", frozen=True):
     url: Annotated[str, Meta(description="Base address, without credentials.")]
     preset: Annotated[str | None, Meta(description="mlserver, bentoml or mlops-dash: sets the rest.")] = None
     identity: Annotated[str | None, Meta(description="Route that tells the version, e.g. /metadata.")] = None
-    version: Annotated[
-        str | None, Meta(description="Where the version is: $.json.path, or header:NAME.")
-    ] = None
+    version: Annotated[str | None, Meta(description="Where the version is: $.json.path, or header:NAME.")] = (
+        None
+    )
     run: Annotated[str | None, Meta(description="Where the run id is, likewise.")] = None
     health: Annotated[str | None, Meta(description="Health route; 2xx is healthy.")] = None
     headers_env: Annotated[
@@ -62,15 +62,17 @@ class EnvironmentConfig(_Strict, frozen=True):
 class TrackingConfig(_Strict, frozen=True):
     """The tracking store: ``[tracking]``."""
 
-    uri: Annotated[
-        str | None, Meta(description="As MLFLOW_TRACKING_URI; relative paths from this file.")
-    ] = None
+    uri: Annotated[str | None, Meta(description="As MLFLOW_TRACKING_URI; relative paths from this file.")] = (
+        None
+    )
 
 
 class GitConfig(_Strict, frozen=True):
     """The repository: ``[git]``."""
 
-    repo: Annotated[str | None, Meta(description="Folder of the repository; default: around this file.")] = None
+    repo: Annotated[str | None, Meta(description="Folder of the repository; default: around this file.")] = (
+        None
+    )
     main: Annotated[str | None, Meta(description="Main branch; default: found.")] = None
 
 
@@ -78,8 +80,12 @@ class MetricsConfig(_Strict, frozen=True):
     """Which metrics matter and which way is better: ``[metrics]``."""
 
     primary: Annotated[str | None, Meta(description="The metric shown on Live.")] = None
-    lower_is_better: Annotated[list[str], Meta(description="Metrics to minimise.")] = field(default_factory=list)
-    higher_is_better: Annotated[list[str], Meta(description="Metrics to maximise.")] = field(default_factory=list)
+    lower_is_better: Annotated[list[str], Meta(description="Metrics to minimise.")] = field(
+        default_factory=list
+    )
+    higher_is_better: Annotated[list[str], Meta(description="Metrics to maximise.")] = field(
+        default_factory=list
+    )
 
 
 class UiConfig(_Strict, frozen=True):
@@ -97,6 +103,6 @@ class Config(_Strict, frozen=True):
     environments: dict[str, EnvironmentConfig] = field(default_factory=dict)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     ui: UiConfig = field(default_factory=UiConfig)
-    keys: Annotated[dict[str, str], Meta(description="Command to key, e.g. refresh = \"f5\".")] = field(
+    keys: Annotated[dict[str, str], Meta(description='Command to key, e.g. refresh = "f5".')] = field(
         default_factory=dict
     )
