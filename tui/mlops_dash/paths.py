@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Return the folder of everything that can be deleted without loss (``MLOPS_DASH_CACHE_DIR`` overrides)."""
+    """Return the folder of what can be deleted without loss (``MLOPS_DASH_CACHE_DIR`` overrides)."""
     override = os.environ.get("MLOPS_DASH_CACHE_DIR")
     if override:
         return Path(override).expanduser()
