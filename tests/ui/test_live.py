@@ -8,12 +8,13 @@ from datetime import timedelta
 
 import pytest
 
+from mlops_dash.answers.shapes import Rebuildable
 from mlops_dash.config import Config, UiConfig
-from mlops_dash.domain.environments import Basis, CodeStatus, Health
+from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health
 from mlops_dash.domain.freshness import Freshness
 from mlops_dash.domain.progress import Progress
 from mlops_dash.ui.theme import DARK, LIGHT
-from ui.answers import NOW, SOURCES, HandBoard, before, board_rows, live, row, source
+from ui.answers import NOW, SOURCES, HandBoard, attention, before, board_rows, live, row, source
 from ui.driving import LARGE, SMALL, dashboard, line_with, lines, live_of, press, settle, text
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
@@ -25,7 +26,7 @@ async def test_model_live_version_code_data_and_health_stand_on_each_environment
 ) -> None:
     async with dashboard(size=size) as pilot:
         production = line_with(pilot, "production", "progression", "a1b2c3d")
-        assert re.search(r"production ⚿ +progression +v4 ●.* a1b2c3d ↓4.* 8d1e92f .*● healthy", production)
+        assert re.search(r"production § +progression +v4 ●.* a1b2c3d ↓4.* 8d1e92f .*● healthy", production)
         staging = line_with(pilot, "staging", "progression", "9f3e210")
         assert re.search(r"staging +progression +v6 ●.* 9f3e210 =.* 77aa01b .*● healthy", staging)
         canary = line_with(pilot, "canary", "progression", "77c0ffe")
@@ -121,7 +122,7 @@ async def test_what_is_not_known_is_said_and_not_guessed(
     [
         (CodeStatus.DIRTY, "±", "dirty"),
         (CodeStatus.MISSING, "✗", "missing"),
-        (CodeStatus.UNREACHABLE, "⚑", "no branch"),
+        (CodeStatus.UNREACHABLE, "◊", "no branch"),
     ],
 )
 async def test_the_state_of_the_code_is_a_glyph_and_where_there_is_room_a_word(
@@ -280,3 +281,41 @@ async def test_ten_thousand_environments_are_drawn_only_where_they_are_seen() ->
         assert "env-09999" in text(pilot)
         await press(pilot, "slash", *"env-04242")
         assert table.item_count() == 1
+
+
+async def test_facts_of_the_declared_version_are_said_to_be_so() -> None:
+    made = row(
+        live=None, declared=Declared("4", "alias", "production"), basis=Basis.UNKNOWN, of_declared=True
+    )
+    async with dashboard(HandBoard(live([made])), LARGE) as pilot:
+        assert "? unknown · v4 declared" in line_with(pilot, "production", "a1b2c3d")
+        assert "not known" in line_with(pilot, " live ")
+        assert "v4 its facts stand below" in line_with(pilot, " declared ", "below")
+        assert "v4, as declared" in line_with(pilot, " rebuild ")
+        cells = live_of(pilot)._cells(made)
+        assert {role for cell in cells[3:6] for form in cell for _, role in form} == {"dim"}
+
+
+async def test_what_was_not_read_yet_is_not_called_missing() -> None:
+    not_yet = (
+        source(status=Freshness.READING, as_of=None, counts=""),
+        source("git", status=Freshness.READING, as_of=None, counts=""),
+    )
+    bare = row(
+        run=None,
+        code=None,
+        data=(),
+        rebuildable=Rebuildable(False, ("run", "commit"), (("commit", False, "no commit"),)),
+        attention=(attention("not-rebuildable", "production cannot be rebuilt: no commit", "production"),),
+    )
+    board = HandBoard(live([bare], sources=not_yet))
+    board.gate.clear()
+    board.statuses = SOURCES
+    async with dashboard(board, LARGE) as pilot:
+        shown = text(pilot)
+        assert "reading …" in line_with(pilot, "production", "progression", "v4")
+        assert not any(word in shown for word in ("no commit", "no dataset", "cannot be rebuilt", "unknown"))
+        board.gate.set()
+        await settle(pilot)
+        assert "no commit was recorded" in text(pilot)
+        assert "cannot be rebuilt" in text(pilot)

@@ -16,7 +16,7 @@ from textual.app import App
 from textual.filter import ANSIToTruecolor, LineFilter
 
 from mlops_dash.answers.shapes import LiveAnswer
-from mlops_dash.domain.freshness import SourceStatus
+from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import Progress
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError
@@ -57,6 +57,7 @@ class Dashboard(Acting):
         self._opening = opening
         self._place = place
         self._kept = False
+        self._read_once = False
         self.project_name = ""
         self._fence = ControlFence()
         self.board: Board | None = None
@@ -85,6 +86,14 @@ class Dashboard(Acting):
     def configured_keys(self) -> dict[str, str]:
         """Keys that the configuration rebinds, by command."""
         return self.board.config.keys if self.board is not None else {}
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """The sources whose first reading is under way: nothing of theirs can be called missing yet."""
+        known = {status.name for status in self.sources}
+        waiting = {status.name for status in self.sources if status.status is Freshness.READING}
+        # data is read last, and has no status until then
+        return frozenset(waiting if self._read_once or "data" in known else waiting | {"data"})
 
     def _adopt(self, board: Board, answer: LiveAnswer) -> None:
         self.board = board
@@ -219,6 +228,7 @@ class Dashboard(Acting):
     def on_read(self, message: messages.Read) -> None:
         """Ask the board again where something changed; else only the sources are fresher."""
         self.progress = {}
+        self._read_once = True
         by_name = {status.name: status for status in message.statuses}
         self.sources = tuple(by_name.pop(status.name, status) for status in self.sources) + tuple(
             by_name.values()

@@ -13,6 +13,8 @@ Span = tuple[str, str]  # text made safe to draw, role of theme.py
 Line = tuple[Span, ...]
 
 NONE: Line = (("–", "faint"),)
+READING: Line = (("reading …", "dim"),)
+PROTECTED: Span = ("§", "warn")
 _DRAWN = 400  # characters of one outside string that are ever laid out in a list
 _COPIED = 100_000
 

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from mlops_dash.ui.commands import COMMANDS, HELP, Command, keys_of
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.widgets.facts import Fact, Facts
-from mlops_dash.ui.wording import ATTENTION, FRESHNESS, HEALTH, KINDS, Span
+from mlops_dash.ui.wording import ATTENTION, FRESHNESS, HEALTH, KINDS, PROTECTED, Span
 
 _WORDS = (
     ("live", "what the target answered when it was asked: observed. Where nothing can be asked, what the "
@@ -87,11 +87,11 @@ _LEGEND: tuple[tuple[str, tuple[tuple[str, Span], ...]], ...] = (
         ("observed: the target said so", ("●", "good")),
         ("declared: the registry or a tag says so", ("○", "dim")),
         ("drift: the declared version is another", ("≠", "bad")),
-        ("protected environment", ("⚿", "warn")),
+        ("protected: acting on it asks for its name to be typed", PROTECTED),
         ("commits behind the main branch", ("↓", "warn")),
         ("dirty: changes that no commit holds", ("±", "warn")),
         ("missing commit", ("✗", "bad")),
-        ("commit on no branch", ("⚑", "warn")),
+        ("commit on no branch", ("◊", "warn")),
         ("newer versions of the data", ("↑", "warn")),
         ("newest data, or at the main branch", ("=", "dim")),
     )),

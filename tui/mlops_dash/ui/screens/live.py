@@ -30,7 +30,7 @@ from mlops_dash.ui.screens.live_rows import (
 from mlops_dash.ui.widgets.facts import Fact, Facts
 from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.widgets.table import Cell, Column, Table
-from mlops_dash.ui.wording import ATTENTION, plural, safe, version
+from mlops_dash.ui.wording import ATTENTION, PROTECTED, plural, safe, version
 
 
 class LiveScreen(BoardScreen):
@@ -131,7 +131,7 @@ class LiveScreen(BoardScreen):
             mark, line = trouble_line(source, now)
             text = f"{source.name}: {source.detail or source.status.value}"
             facts.append(Fact("", line, text, mark=mark))
-        for item in pressing(answer):
+        for item in pressing(answer, self.dash.unread):
             mark = ATTENTION.get(item.code, ("!", "warn"))
             line = ((safe(item.message, 600), "text"),)
             facts.append(Fact("", line, item.message, f"env:{item.environment}/{item.model}", mark=mark))
@@ -148,12 +148,15 @@ class LiveScreen(BoardScreen):
             self.details.show([Fact("", ((text, "dim"),))], title="Details", note="")
             return
         title = f"{safe(row.environment, 40)} · {safe(row.model, 40)} {version(row.live)}"
-        self.details.show(list(environment_facts(row, self.dash.now())), title=title, note="")
+        airy = self.has_class("-high") and self.has_class("-wide")
+        facts = environment_facts(row, self.dash.now(), self.dash.unread, airy=airy)
+        note = f"{PROTECTED[0]} protected" if row.protected else ""
+        self.details.show(list(facts), title=title, note=note)
         if self.dash.answer is not None:
             show_metrics(self.metrics, row, self.dash.answer.environments)
 
     def _cells(self, row: EnvironmentRow) -> Sequence[Cell]:
-        return row_cells(row, self.dash.now(), name_metric=self._name_metric)
+        return row_cells(row, self.dash.now(), name_metric=self._name_metric, unread=self.dash.unread)
 
     # -- what happens -------------------------------------------------------------------------------------
 

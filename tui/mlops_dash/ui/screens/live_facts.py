@@ -8,7 +8,18 @@ from datetime import datetime
 from mlops_dash.answers.shapes import DataFacts, EnvironmentRow
 from mlops_dash.domain.environments import Basis, CodeStatus
 from mlops_dash.ui.widgets.facts import Fact
-from mlops_dash.ui.wording import HEALTH, Line, ago, moment, number, plural, safe, short, version
+from mlops_dash.ui.wording import (
+    HEALTH,
+    READING,
+    Line,
+    ago,
+    moment,
+    number,
+    plural,
+    safe,
+    short,
+    version,
+)
 
 _CODE_WORDS = {
     CodeStatus.DIRTY: "the working tree had changes that no commit holds",
@@ -20,40 +31,70 @@ _METRICS_SHOWN = 12
 _PARAMS_SHOWN = 12
 
 
-def environment_facts(row: EnvironmentRow, now: datetime) -> Iterator[Fact]:
-    """Yield the facts of an environment in the order of interest."""
+def environment_facts(
+    row: EnvironmentRow, now: datetime, unread: frozenset[str] = frozenset(), *, airy: bool = False
+) -> Iterator[Fact]:
+    """Yield the facts of an environment in the order of interest.
+
+    Args:
+        row: the environment.
+        now: the present.
+        unread: the sources whose first reading is under way: what they would tell is not missing yet.
+        airy: part what belongs together from the rest by an empty line.
+    """
+    gap = [Fact("", ())] if airy else []
     yield _serving(row, now)
+    yield from _declared(row)
     yield from _address(row)
-    yield from _run(row, now)
-    yield from _code(row, now)
+    yield from gap
+    yield from _run(row, now, unread)
+    yield from gap
+    yield from _code(row, now, unread)
     for data in row.data:
-        yield _data(data, now)
+        yield _data(data, now, unread)
     if not row.data:
-        yield Fact("data", (("no dataset was recorded with this run", "unknown"),))
-    yield from _rebuild(row)
+        yield Fact("data", READING if unread else (("no dataset was recorded with this run", "unknown"),))
+    yield from gap
+    yield from _rebuild(row, unread)
 
 
 def _ref(row: EnvironmentRow) -> str | None:
-    return f"models:/{row.model}/{row.live}" if row.live else None
+    shown = row.declared.version if row.live is None and row.declared is not None else row.live
+    return f"models:/{row.model}/{shown}" if shown else None
 
 
 def _serving(row: EnvironmentRow, now: datetime) -> Fact:
-    line: list[tuple[str, str]] = [(version(row.live), "strong")]
     seen = row.observed
+    if row.live is None:
+        asked = "not asked yet" if seen is None else "not known: the target did not say"
+        return Fact("live", (("? ", "unknown"), (asked, "unknown")), row.environment)
+    line: list[tuple[str, str]] = [(version(row.live), "strong")]
     if row.basis is Basis.OBSERVED and seen is not None:
         line.append((f" observed {ago(seen.asked_at, now)}", "text"))
-    elif row.basis is Basis.DECLARED:
-        line.append((" declared; nothing answered which version it serves", "text"))
     else:
-        line.append((" what is live could not be learned", "unknown"))
+        line.append((" declared; there is nothing to ask which version it serves", "text"))
     if row.declared is not None:
-        via, name = safe(row.declared.via, 20), safe(row.declared.alias, 60)
-        says = f"{via} {name} says {version(row.declared.version)}"
-        line.append((f" ≠ {says}" if row.drift else f" · {says}", "bad" if row.drift else "dim"))
+        line.append((f" {'≠' if row.drift else '·'} {_says(row)}", "bad" if row.drift else "dim"))
     since = f" · since {moment(row.since)}" if row.since else ""
     by = f" by {safe(row.by, 40)}" if row.by else ""
     line.append((since + by, "dim"))
     return Fact("live", tuple(line), _ref(row) or row.environment, _ref(row))
+
+
+def _says(row: EnvironmentRow) -> str:
+    assert row.declared is not None
+    via, name = safe(row.declared.via, 20), safe(row.declared.alias, 60)
+    return f"{via} {name} says {version(row.declared.version)}"
+
+
+def _declared(row: EnvironmentRow) -> Iterator[Fact]:
+    """Where nothing is known to be live: whose facts stand below."""
+    if row.live is None and row.declared is not None:
+        line: list[tuple[str, str]] = [(version(row.declared.version), "strong")]
+        if row.of_declared:
+            line.append((" its facts stand below", "text"))
+        line.append((f" · {_says(row)}", "dim"))
+        yield Fact("declared", tuple(line), _ref(row), _ref(row))
 
 
 def _address(row: EnvironmentRow) -> Iterator[Fact]:
@@ -71,10 +112,10 @@ def _address(row: EnvironmentRow) -> Iterator[Fact]:
     yield Fact("serving", tuple(line), copy or row.health.value)
 
 
-def _run(row: EnvironmentRow, now: datetime) -> Iterator[Fact]:
+def _run(row: EnvironmentRow, now: datetime, unread: frozenset[str]) -> Iterator[Fact]:
     run = row.run
     if run is None:
-        yield Fact("run", (("not known", "unknown"),))
+        yield Fact("run", READING if "tracking" in unread else (("not known", "unknown"),))
         return
     when = run.ended_at or run.started_at
     tail = "".join(
@@ -113,10 +154,16 @@ def _metrics(row: EnvironmentRow) -> Iterator[Fact]:
     yield Fact("metrics", tuple(spans), "\n".join(f"{key}={row.run.metrics[key]!r}" for key in keys))
 
 
-def _code(row: EnvironmentRow, now: datetime) -> Iterator[Fact]:
+def _code(row: EnvironmentRow, now: datetime, unread: frozenset[str]) -> Iterator[Fact]:
     code = row.code
     if code is None:
-        yield Fact("code", (("no commit was recorded with this run", "unknown"),))
+        known = not unread & {"tracking", "git"}
+        yield Fact("code", (("no commit was recorded with this run", "unknown"),) if known else READING)
+        return
+    if "git" in unread:
+        yield Fact(
+            "code", ((code.commit, "code"), (" · ", "dim"), *READING), code.commit, f"commit:{code.commit}"
+        )
         return
     line: list[tuple[str, str]] = [(short(code.commit), "code")]
     if code.subject:
@@ -137,7 +184,7 @@ def _code(row: EnvironmentRow, now: datetime) -> Iterator[Fact]:
     yield Fact("code", tuple(line), code.commit, f"commit:{code.commit}")
 
 
-def _data(data: DataFacts, now: datetime) -> Fact:
+def _data(data: DataFacts, now: datetime, unread: frozenset[str]) -> Fact:
     line: list[tuple[str, str]] = [(safe(data.name, 80), "text"), (f" {short(data.digest, 8)}", "data")]
     line.append((f" · {safe(data.kind, 12)}", "dim"))
     if data.context:
@@ -147,17 +194,22 @@ def _data(data: DataFacts, now: datetime) -> Fact:
             f" ({short(data.newest_digest, 8)}, {ago(data.newest_at, now)})" if data.newest_digest else ""
         )
         line.append((f" · {data.newer} newer{newest}", "warn"))
-    else:
+    elif not unread:
         line.append((" · newest", "dim"))
     if data.source:
         line.append((f" · {safe(data.source, 120)}", "dim"))
     return Fact("data", tuple(line), data.digest, f"data:{data.digest}")
 
 
-def _rebuild(row: EnvironmentRow) -> Iterator[Fact]:
+def _rebuild(row: EnvironmentRow, unread: frozenset[str]) -> Iterator[Fact]:
     able = row.rebuildable
+    if unread and not able.ready:
+        yield Fact("rebuild", READING)
+        return
     held = sum(holds for _, holds, _ in able.checks)
     count = f"{held} of {len(able.checks)} hold" if able.checks else ""
+    if row.of_declared and row.declared is not None:
+        count = f"{version(row.declared.version)}, as declared{' · ' if count else ''}{count}"
     if able.ready:
         head: Line = (("✓ can be rebuilt", "good"), (f" · {count}" if count else "", "dim"))
     else:
@@ -167,5 +219,5 @@ def _rebuild(row: EnvironmentRow) -> Iterator[Fact]:
     yield Fact("rebuild", head, text or ("ready" if able.ready else ", ".join(able.missing)))
     for name, holds, why in able.checks:
         glyph: tuple[str, str] = ("✓ ", "good") if holds else ("✗ ", "warn")
-        line = (glyph, (safe(name, 60), "text"), (f" {safe(why, 300)}" if why else "", "dim"))
+        line = (glyph, (safe(name, 60), "text"), (f"  {safe(why, 300)}" if why else "", "dim"))
         yield Fact("rebuild", line, f"{name}: {why}")

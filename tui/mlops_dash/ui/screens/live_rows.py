@@ -14,6 +14,8 @@ from mlops_dash.ui.wording import (
     FRESHNESS,
     HEALTH,
     NONE,
+    PROTECTED,
+    READING,
     Line,
     Span,
     age,
@@ -63,9 +65,14 @@ GIVES = (
 _FLAGS: dict[CodeStatus, tuple[str, str, str]] = {
     CodeStatus.DIRTY: ("±", "dirty", "warn"),
     CodeStatus.MISSING: ("✗", "missing", "bad"),
-    CodeStatus.UNREACHABLE: ("⚑", "no branch", "warn"),
+    CodeStatus.UNREACHABLE: ("◊", "no branch", "warn"),
     CodeStatus.UNKNOWN: ("?", "unknown", "unknown"),
 }
+
+
+_OF_CODE = frozenset({"tracking", "git"})  # sources that a run's commit is known from
+# what is only known to be so once everything was read
+_UNTIL_READ = frozenset({"not-rebuildable", "missing-code", "stale-source"})
 
 
 def row_key(row: EnvironmentRow) -> str:
@@ -82,20 +89,33 @@ def row_text(row: EnvironmentRow) -> str:
     return " ".join(parts)
 
 
-def row_cells(row: EnvironmentRow, now: datetime, *, name_metric: bool) -> list[Cell]:
-    """Return the cells of a row; with ``name_metric`` the metric's cell names its metric."""
-    lock = " ⚿" if row.protected else ""
+def row_cells(
+    row: EnvironmentRow, now: datetime, *, name_metric: bool, unread: frozenset[str] = frozenset()
+) -> list[Cell]:
+    """Return the cells of a row.
+
+    Args:
+        row: the environment.
+        now: the present.
+        name_metric: the metric's cell names its metric.
+        unread: the sources whose first reading is under way: what they would tell is not missing yet.
+    """
+    lock = f" {PROTECTED[0]}" if row.protected else ""
+    facts = [_metric(row, name_metric, unread), _code(row, unread), _data(row, unread)]
     return [
-        (((safe(row.environment, 60), "env"), (lock, "warn")),),
+        (((safe(row.environment, 60), "env"), (lock, PROTECTED[1])),),
         (((safe(row.model, 80), "model"),),),
         _live(row),
-        _metric(row, name_metric),
-        _code(row),
-        _data(row),
+        *(map(_dimmed, facts) if row.of_declared else facts),
         _health(row),
         (((age(row.since, now), "text"),),) if row.since else (NONE,),
         (((safe(row.by, 30), "text"),),) if row.by else (NONE,),
     ]
+
+
+def _dimmed(cell: Cell) -> Cell:
+    """Draw facts of the declared version, which may not be those of what is live."""
+    return tuple(tuple((text, "dim") for text, _ in form) for form in cell)
 
 
 def _live(row: EnvironmentRow) -> Cell:
@@ -118,19 +138,23 @@ def _live(row: EnvironmentRow) -> Cell:
     )
 
 
-def _metric(row: EnvironmentRow, named: bool) -> Cell:
+def _metric(row: EnvironmentRow, named: bool, unread: frozenset[str]) -> Cell:
     key = row.primary_metric
     if row.run is None or key is None or key not in row.run.metrics:
-        return (NONE,)
+        return ((("…", "dim"),),) if "tracking" in unread else (NONE,)
     value = (number(row.run.metrics[key]), "text")
     return (((f"{safe(key, 12)} ", "dim"), value),) if named else ((value,),)
 
 
-def _code(row: EnvironmentRow) -> Cell:
+def _code(row: EnvironmentRow, unread: frozenset[str]) -> Cell:
     code = row.code
+    if code is None and unread & _OF_CODE:
+        return (READING, (("…", "dim"),))
     if code is None:
         return ((("unknown", "unknown"),), (("unknown", "unknown"),), (("?", "unknown"),))
     commit = (short(code.commit), "code")
+    if "git" in unread:
+        return ((commit, (" …", "dim")), (commit,))
     if code.status is not CodeStatus.OK:
         glyph, word, role = _FLAGS[code.status]
         behind = f"↓{code.behind} " if code.behind else ""
@@ -150,15 +174,17 @@ def _code(row: EnvironmentRow) -> Cell:
     )
 
 
-def _data(row: EnvironmentRow) -> Cell:
+def _data(row: EnvironmentRow, unread: frozenset[str]) -> Cell:
+    if not row.data and unread:
+        return (READING, (("…", "dim"),))
     if not row.data:
         return ((("unknown", "unknown"),), (("unknown", "unknown"),), (("?", "unknown"),))
     first = max(row.data, key=lambda data: data.newer)
     digest = (short(first.digest), "data")
     newer = first.newer  # a dataset may be recorded by MLflow and by DVC: one change is not two
     more = f" +{len(row.data) - 1}" if len(row.data) > 1 else ""
-    news = (f" {newer} newer", "warn") if newer else (" newest", "dim")
-    brief = (f" ↑{newer}", "warn") if newer else (" =", "dim")
+    news = (f" {newer} newer", "warn") if newer else ("" if unread else " newest", "dim")
+    brief = (f" ↑{newer}", "warn") if newer else ("" if unread else " =", "dim")
     name = (f"{safe(first.name, 18)} ", "dim")
     return ((name, digest, (more, "dim"), news), (digest, news), (digest, brief))
 
@@ -174,11 +200,12 @@ def _health(row: EnvironmentRow) -> Cell:
 # -- attention --------------------------------------------------------------------------------------------
 
 
-def pressing(answer: LiveAnswer) -> list[Attention]:
+def pressing(answer: LiveAnswer, unread: frozenset[str] = frozenset()) -> list[Attention]:
     """Return what deserves attention in all environments, the most pressing first; stale sources are told
-    once, by :func:`troubled`."""
+    once, by :func:`troubled`, and nothing is called missing while a source is ``unread``."""
     order = {code: rank for rank, code in enumerate(ATTENTION)}
-    found = [item for row in answer.environments for item in row.attention if item.code != "stale-source"]
+    untold = _UNTIL_READ if unread else {"stale-source"}
+    found = [item for row in answer.environments for item in row.attention if item.code not in untold]
     return sorted(found, key=lambda item: order.get(item.code, len(order)))
 
 
