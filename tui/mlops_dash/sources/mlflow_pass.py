@@ -207,10 +207,21 @@ class Pass:
             if shape.edited and shape.source not in lost:
                 now = self._blocks[shape.source].result().digests
                 self.mark.blocks[shape.source] = now
-                for first, last in differing_ranges(before.blocks.get(shape.source, {}), now):
+                for first, last in differing_ranges(self._expected(shape, before, now), now):
                     yield from self._edited(
                         shape, first, min(last, self.mark.tails.get(shape.source, (0, ""))[0]), last
                     )
+
+    def _expected(self, shape: Shape, before: Mark, now: dict[str, str]) -> dict[str, str]:
+        """Return the digests that blocks have where nothing was edited: rows that were added are read
+        already, and the block that they were added to is compared as far as it was filled before."""
+        last = before.tails.get(shape.source, (0, ""))[0]
+        tail = last // ROWS_PER_BLOCK
+        expected = before.blocks.get(shape.source, {})
+        sql = digest_sql(shape, self._schema, range(tail, tail + 1), last, ROWS_PER_BLOCK)
+        found = {str(block): digest for block, _, digest in self.reader.ask(sql, through=_DIGESTS)}
+        known = tail if found.get(str(tail)) == expected.get(str(tail)) else tail + 1
+        return expected | {block: digest for block, digest in now.items() if int(block) >= known}
 
     def _new_rows(self, shape: Shape, before: Mark) -> Iterator[Batch]:
         first = before.tails.get(shape.source, (0, ""))[0] + 1
