@@ -318,4 +318,4 @@ async def test_what_was_not_read_yet_is_not_called_missing() -> None:
         board.gate.set()
         await settle(pilot)
         assert "no commit was recorded" in text(pilot)
-        assert "cannot be rebuilt" in text(pilot)
+        assert "production cannot be rebuilt" in text(pilot)

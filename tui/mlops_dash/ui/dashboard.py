@@ -227,7 +227,7 @@ class Dashboard(Acting):
 
     def on_read(self, message: messages.Read) -> None:
         """Ask the board again where something changed; else only the sources are fresher."""
-        self.progress = {}
+        unread, self.progress = self.unread, {}
         self._read_once = True
         by_name = {status.name: status for status in message.statuses}
         self.sources = tuple(by_name.pop(status.name, status) for status in self.sources) + tuple(
@@ -237,7 +237,7 @@ class Dashboard(Acting):
             self.answer = replace(self.answer, sources=self.sources)
         if message.changed and self.reader is not None:
             self.reader.ask_live()
-        elif self.answer is not None and not self.answer.environments:
+        elif self.answer is not None and (unread != self.unread or not self.answer.environments):
             self._show_answer()
         self._show_title()
 
