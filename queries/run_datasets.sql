@@ -5,16 +5,15 @@ with used as (
   from dataset_input i join dataset d using (dataset_id)
   where i.run_id in (select unnest($run_ids))
 ),
-started as (
+started as materialized (
   -- by id first: the names and digests of a few hundred datasets are looked at once, not at every input
-  select i.dataset_id, min(r.start_time) as first_seen
+  select i.dataset_id, min(r.start_time) as ever,
+         min(r.start_time) filter (where r.lifecycle_stage is distinct from 'deleted') as first_seen
   from dataset_input i join run r on r.run_id = i.run_id
-  where i.dataset_id in (select dataset_id from dataset where name in (select name from used))
-    and (r.lifecycle_stage is distinct from 'deleted' or r.run_id in (select unnest($run_ids)))
   group by i.dataset_id
 ),
-seen as (
-  select d.name, d.digest, min(s.first_seen) as first_seen
+seen as materialized (
+  select d.name, d.digest, min(s.first_seen) as first_seen, min(s.ever) as ever
   from started s join dataset d using (dataset_id)
   group by d.name, d.digest
 )
@@ -22,6 +21,6 @@ select u.run_id, u.name, u.digest, u.source_type, u.source,
        count(n.digest) as newer, arg_max(n.digest, n.first_seen) as newest_digest, max(n.first_seen) as newest_at
 from used u
 left join seen s on s.name = u.name and s.digest = u.digest
-left join seen n on n.name = u.name and n.first_seen > s.first_seen and n.digest <> u.digest
+left join seen n on n.name = u.name and n.first_seen > coalesce(s.first_seen, s.ever) and n.digest <> u.digest
 group by all
 order by u.run_id, u.name, u.digest;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -42,6 +43,7 @@ class RunsFacts:
 
     runs: dict[str, RunFacts] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)
+    scripts: dict[str, str] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)
     data: dict[str, list[DataFacts]] = field(default_factory=lambda: defaultdict(list))
 
@@ -52,6 +54,26 @@ def load_runs(store: Asks, run_ids: Iterable[str]) -> RunsFacts:
     facts = RunsFacts()
     if not ids:
         return facts
+    with ThreadPoolExecutor(1) as beside:  # it takes as long as all the others together
+        datasets = beside.submit(store.records, "run_datasets", run_ids=ids)
+        _load_tags(store, ids, facts)
+        _load_runs(store, ids, facts)
+        for row in datasets.result():
+            facts.data[row["run_id"]].append(_mlflow_data(row))
+    return facts
+
+
+def _load_tags(store: Asks, ids: list[str], facts: RunsFacts) -> None:
+    for row in store.records("run_tags", run_ids=ids, keys=[COMMIT_TAG, SCRIPT_TAG, *DIRTY_TAGS]):
+        if row["key"] == SCRIPT_TAG:
+            facts.scripts[row["run_id"]] = row["value"]
+        elif row["key"] == COMMIT_TAG and row["value"]:
+            facts.commits[row["run_id"]] = row["value"]
+        elif row["key"] in DIRTY_TAGS and str(row["value"]).lower() == "true":
+            facts.dirty.add(row["run_id"])
+
+
+def _load_runs(store: Asks, ids: list[str], facts: RunsFacts) -> None:
     metrics: dict[str, dict[str, float]] = defaultdict(dict)
     for row in store.records("run_metrics", run_ids=ids):
         if row["value"] is not None:
@@ -59,14 +81,6 @@ def load_runs(store: Asks, run_ids: Iterable[str]) -> RunsFacts:
     params: dict[str, dict[str, str]] = defaultdict(dict)
     for row in store.records("run_params", run_ids=ids):
         params[row["run_id"]][row["key"]] = row["value"] or ""
-    scripts: dict[str, str] = {}
-    for row in store.records("run_tags", run_ids=ids, keys=[COMMIT_TAG, SCRIPT_TAG, *DIRTY_TAGS]):
-        if row["key"] == SCRIPT_TAG:
-            scripts[row["run_id"]] = row["value"]
-        elif row["key"] == COMMIT_TAG and row["value"]:
-            facts.commits[row["run_id"]] = row["value"]
-        elif row["key"] in DIRTY_TAGS and str(row["value"]).lower() == "true":
-            facts.dirty.add(row["run_id"])
     for row in store.records("runs", run_ids=ids):
         run_id = row["run_id"]
         facts.runs[run_id] = RunFacts(
@@ -80,21 +94,20 @@ def load_runs(store: Asks, run_ids: Iterable[str]) -> RunsFacts:
             deleted=bool(row["deleted"]),
             metrics=metrics.get(run_id, {}),
             params=params.get(run_id, {}),
-            source_name=row["source_name"] or scripts.get(run_id) or None,
+            source_name=row["source_name"] or facts.scripts.get(run_id) or None,
         )
-    for row in store.records("run_datasets", run_ids=ids):
-        facts.data[row["run_id"]].append(
-            DataFacts(
-                name=row["name"],
-                digest=row["digest"],
-                source=dataset_source(row["source_type"], row["source"]),
-                kind="mlflow",
-                newer=row["newer"] or 0,
-                newest_digest=row["newest_digest"],
-                newest_at=moment(row["newest_at"]),
-            )
-        )
-    return facts
+
+
+def _mlflow_data(row: Mapping[str, Any]) -> DataFacts:
+    return DataFacts(
+        name=row["name"],
+        digest=row["digest"],
+        source=dataset_source(row["source_type"], row["source"]),
+        kind="mlflow",
+        newer=row["newer"] or 0,
+        newest_digest=row["newest_digest"],
+        newest_at=moment(row["newest_at"]),
+    )
 
 
 def dataset_source(source_type: str | None, source: str | None) -> str | None:
