@@ -30,8 +30,9 @@ _SETTINGS = {
     "python_enable_replacements": "false",
     "preserve_insertion_order": "false",
     "threads": "2",
+    "allocator_flush_threshold": "16MB",
 }
-_ON_DISK = {"memory_limit": "96MB"}
+_ON_DISK = {"memory_limit": "64MB"}
 _IN_MEMORY = {"memory_limit": "1GB"}
 
 
