@@ -218,6 +218,8 @@ class Pass:
         last = before.tails.get(shape.source, (0, ""))[0]
         tail = last // ROWS_PER_BLOCK
         expected = before.blocks.get(shape.source, {})
+        if shape.source not in self._schema:  # an older MLflow's store
+            return expected
         sql = digest_sql(shape, self._schema, range(tail, tail + 1), last, ROWS_PER_BLOCK)
         found = {str(block): digest for block, _, digest in self.reader.ask(sql, through=_DIGESTS)}
         known = tail if found.get(str(tail)) == expected.get(str(tail)) else tail + 1
