@@ -10,7 +10,7 @@ import pytest
 
 from git_projects import GitProject
 from mlops_dash.domain.progress import CancelToken, Progress
-from mlops_dash.sources.base import Apply, Batch, Position, Reading, Source
+from mlops_dash.sources.base import Apply, Batch, Position, Reading, Source, Tracks
 from mlops_dash.store.database import Store
 
 
@@ -34,10 +34,17 @@ class Reader:
         for item in source.read(reading):
             if isinstance(item, Position):
                 self.positions[source.name] = item
+            elif isinstance(item, Tracks):
+                self.store.apply(Tracks(tuple(map(self._noted, item.sides))))
             else:
                 self.store.apply(item)
                 self.batches.append(item)
         return self.positions[source.name]
+
+    def _noted(self, side: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in side:
+            yield batch
+            self.batches.append(batch)
 
     def tables(self) -> list[str]:
         """Return which tables the last reading wrote to."""

@@ -114,8 +114,7 @@ class DvcSource:
         if main is None:
             return []
         runner = self._git.runner
-        known = mark.main is not None and object_kinds(runner, [mark.main]).get(mark.main) == "commit"
-        if known and mark.main and dvc_history.prolonged_without_data(runner, mark.main, main):
+        if mark.main and dvc_history.prolonged_without_data(runner, mark.main, main):
             return None
         if not tracked and not mark.versions and not tree.files(main):
             return []  # nothing hints at DVC, so the long walk is spared

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlops_dash.sources.dvc_tree import DvcTree
 from mlops_dash.sources.git_history import milliseconds
+from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_runner import GitRunner, hashes
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ def history(runner: GitRunner, tree: DvcTree, main: str) -> list[Change]:
     """
     changes: list[Change] = []
     latest: dict[str, tuple[str, int]] = {}
-    for commit, at, files in reversed(list(_touched(runner, main))):
+    for commit, at, _, files in reversed(list(_touched(runner, main))):
         for path, blob in files:
+            if blob is None:
+                continue
             for output in tree.outputs(path, blob):
                 digest, seq = latest.get(output.path, ("", -1))
                 if output.digest != digest:
@@ -51,40 +54,47 @@ def prolonged_without_data(runner: GitRunner, before: str, now: str) -> bool:
     Raises:
         GitError: the repository cannot be read.
     """
-    before, now = hashes(before, now)
-    grown = runner.run("rev-list", "--first-parent", "--parents", now, f"^{before}", "--", deadline=60.0)
-    lines = grown.decode("ascii").splitlines()
-    if not lines or lines[-1].split(" ")[1:2] != [before]:
-        return False
-    return not any(True for _ in _touched(runner, now, before))
+    try:
+        grown = list(_touched(runner, now, before))
+    except GitError as error:
+        if not error.damaged:
+            raise
+        return False  # ``before`` is gone, for example after a gc
+    return bool(grown) and grown[-1].parent == before and not any(commit.files for commit in grown)
 
 
-def _touched(
-    runner: GitRunner, tip: str, without: str | None = None
-) -> Iterator[tuple[str, int | None, list[tuple[str, str]]]]:
-    """Yield (commit, time, (path, blob) of changed DVC files), newest first."""
+class _Touched(NamedTuple):
+    """A commit on the main branch and the (path, blob) of DVC files that it changed; the blob is ``None``
+    where the file was deleted or became a link."""
+
+    commit: str
+    at: int | None
+    parent: str
+    files: list[tuple[str, str | None]]
+
+
+def _touched(runner: GitRunner, tip: str, without: str | None = None) -> Iterator[_Touched]:
+    """Yield the commits that changed DVC files, newest first; all of those since ``without``, if given."""
     output = runner.run(
         "log", "-z", "--first-parent", "-m", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff",
-        "--no-textconv", "--no-color", "--no-show-signature", "--format=%x01%H %ct",
-        *hashes(tip), *([f"^{without}"] if without else []), "--", *_PATHS,
+        "--no-textconv", "--no-color", "--no-show-signature", "--format=%x01%H %ct %P",
+        *hashes(tip), *(["--sparse", f"^{hashes(without)[0]}"] if without else []), "--", *_PATHS,
         deadline=300.0, limit=1 << 30,
     )  # fmt: skip
-    commit, at = "", None
-    files: list[tuple[str, str]] = []
+    found: _Touched | None = None
     tokens = iter(output.decode("utf-8", "replace").split("\0"))
     for token in tokens:
         if token.startswith("\1"):
-            if commit:
-                yield commit, at, files
-            commit, _, seconds = token[1:].partition(" ")
-            at, files = milliseconds([seconds])[0], []
-        elif token.lstrip("\n").startswith(":"):
+            if found:
+                yield found
+            commit, seconds, *parents = token[1:].split(" ")
+            found = _Touched(commit, milliseconds([seconds])[0], parents[0] if parents else "", [])
+        elif found and token.lstrip("\n").startswith(":"):
             _, mode, _, blob, _ = token.lstrip("\n").split(" ")
-            path = next(tokens, "")
-            if mode in ("100644", "100755"):  # neither deleted nor a link
-                files.append((path, blob))
-    if commit:
-        yield commit, at, files
+            file = mode in ("100644", "100755")
+            found.files.append((next(tokens, ""), blob if file else None))
+    if found:
+        yield found
 
 
 def table(changes: list[Change]) -> pa.Table:

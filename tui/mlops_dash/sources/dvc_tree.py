@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mlops_dash.sources.dvc_files import LARGEST, Output, is_dvc_file, parse_outputs
 from mlops_dash.sources.git_runner import GitRunner, ObjectReader, hashes
@@ -23,6 +23,7 @@ class DvcTree:
 
     def __init__(self, runner: GitRunner) -> None:
         self._runner = runner
+        self._open: Callable[[], ObjectReader] | None = None
         self._reader: ObjectReader | None = None
         self._folders: dict[str, tuple[tuple[str, str], ...]] = {}
         self._outputs: dict[tuple[str, str], tuple[Output, ...]] = {}
@@ -31,17 +32,17 @@ class DvcTree:
 
     @contextlib.contextmanager
     def opened(self, deadline: float = 120.0) -> Iterator[DvcTree]:
-        """Keep one git process for all reading inside of the ``with`` block."""
+        """Keep one git process for all reading inside of the ``with`` block, started when first needed."""
         self.skipped = {}
         if len(self._folders) + len(self._outputs) > _MOST_KEPT:
             self._folders.clear()
             self._outputs.clear()
-        with self._runner.objects(deadline) as reader:
-            self._reader = reader
+        with contextlib.ExitStack() as stack:
+            self._open = lambda: stack.enter_context(self._runner.objects(deadline))
             try:
                 yield self
             finally:
-                self._reader = None
+                self._open = self._reader = None
 
     def at(self, commit: str) -> list[tuple[str, Output]]:
         """Return (tracking file, output) of all data that a commit records; nothing for a missing commit.
@@ -104,7 +105,8 @@ class DvcTree:
         return self._folders[tree]
 
     def _read(self, name: str, limit: int = 64 << 20) -> bytes | None:
-        if self._reader is None:
+        if self._open is None:
             raise RuntimeError("used outside of opened()")
+        self._reader = self._reader or self._open()
         found = self._reader.read(name, limit)
         return found[1] if found else None

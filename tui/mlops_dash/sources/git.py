@@ -6,26 +6,33 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlops_dash.errors import SourceError
 from mlops_dash.sources import git_commits, git_positions, git_refs, git_state
-from mlops_dash.sources.base import Apply, Batch, Known, Position, Reading
+from mlops_dash.sources.base import Apply, Batch, Known, Position, Reading, Tracks
 from mlops_dash.sources.git_commits import Mark
 from mlops_dash.sources.git_place import find_place
 from mlops_dash.sources.git_positions import CommitPosition
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_refs import Refs
 from mlops_dash.sources.git_runner import GitRunner
-from mlops_dash.sources.git_state import WorkingTree
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from mlops_dash.sources.git_state import State, WorkingTree
 
 _STATE_EVERY = 30.0  # seconds between looks at the working tree, more where a look takes long
 _DAMAGE_HOLDS = 300.0  # seconds after which a damaged repository is tried again
+
+
+@dataclass(slots=True)
+class _Held:
+    """What a reading brings, and what the store surely holds once all of it was applied."""
+
+    refs: Refs
+    mark: Mark
+    state: State | None
+    damage: SourceError | None
+    position: str | None = None
 
 
 class GitSource:
@@ -52,7 +59,7 @@ class GitSource:
         self._refs: tuple[str, Refs] | None = None
         self._state: tuple[str, float, float] | None = None  # what it was read for, when, seconds it took
         self._main_found: tuple[Refs, tuple[str | None, str | None]] | None = None
-        self._given: str | None = None
+        self._held: _Held | None = None
         self._damage: tuple[str, float, SourceError] | None = None
 
     @classmethod
@@ -73,7 +80,7 @@ class GitSource:
             return False
         return mark is None or mark.refs != signature or self._state_due(signature)
 
-    def read(self, reading: Reading) -> Iterator[Batch | Position]:
+    def read(self, reading: Reading) -> Iterator[Batch | Tracks | Position]:
         """Yield what is new; costs next to nothing when nothing is.
 
         Call it after tracking was read, too: other commits may matter then.
@@ -82,37 +89,32 @@ class GitSource:
         mark = None if reading.thorough and self._damage else self._decoded(reading.position)
         if (known := self._known_damage(signature)) and not reading.thorough:
             raise known
+        held, self._held = self._held, None  # sure again only when all was applied
+        if held and (reading.thorough or held.position != reading.position):
+            held = None
         moved = mark is None or mark.refs != signature or reading.thorough
         watched = signature + self.place.index_signature()
         look = git_state.look(self.runner, self.place) if moved or self._state_due(signature) else None
         refs = self.current_refs(fresh=moved)
         main = self.main_branch()
-        damage: SourceError | None = None
-        after = Mark(str(self.place.common), signature, refs.tips(), 0, 0, *main)
-        if moved or mark is None:
-            try:
-                kept = reading.position == self._given
-                after, damage = yield from git_commits.commits(self.runner, reading, mark, after, kept=kept)
-            except GitError as error:
-                if error.damaged:
-                    self._damage = (signature, time.monotonic(), error)
-                raise
-        else:
-            after = mark
-        before = _commits_by_ref(reading.known)
+        start = Mark(str(self.place.common), signature, refs.tips(), 0, 0, *main)
+        new = _Held(refs, start if moved or mark is None else mark, held.state if held else None, refs.damage)
+        before: dict[str, str | None] = {}
         if moved:
-            yield Batch("git_ref", git_refs.table(refs), Apply.REPLACE)
-        if look is not None:
-            yield self._state_batch(refs, main, watched, look)
+            before = held.refs.by_name() if held else _commits_by_ref(reading.known)
+            others = self._refs_and_state(new, held, main, watched, look)
+            yield Tracks((self._commits(reading, mark, new, kept=held is not None), others))
+        elif look is not None:
+            yield from self._state_batches(new, main, watched, look)
         reading.cancel.check()
-        yield from self._positions(reading, refs, mark, after, before)
-        damage = damage or refs.damage
-        if damage is not None:
-            self._damage = (signature, time.monotonic(), damage)
-            raise damage
+        yield from self._positions(reading, refs, mark, new.mark, before)
+        if new.damage is not None:
+            self._damage = (signature, time.monotonic(), new.damage)
+            raise new.damage
         self._damage = None
-        position = self._position(after)
-        self._given = position.value
+        position = self._position(new.mark)
+        new.position = position.value
+        self._held = new
         yield position
 
     def position_of(self, commit: str) -> CommitPosition:
@@ -175,7 +177,29 @@ class GitSource:
             "git fetch --unshallow brings the rest." if shallow else None,
         )
 
-    # the working tree
+    # what a reading brings
+
+    def _commits(self, reading: Reading, mark: Mark | None, new: _Held, *, kept: bool) -> Iterator[Batch]:
+        try:
+            read = git_commits.commits(self.runner, reading, mark, new.mark, kept=kept)
+            new.mark, damage = yield from read
+        except GitError as error:
+            if error.damaged:
+                self._damage = (new.mark.refs, time.monotonic(), error)
+            raise
+        new.damage = damage or new.damage
+
+    def _refs_and_state(
+        self,
+        new: _Held,
+        held: _Held | None,
+        main: tuple[str | None, str | None],
+        watched: str,
+        look: Future[WorkingTree] | None,
+    ) -> Iterator[Batch]:
+        yield from git_refs.batches(new.refs, held.refs if held else None)
+        if look is not None:
+            yield from self._state_batches(new, main, watched, look)
 
     def _state_due(self, signature: str) -> bool:
         if self._state is None:
@@ -185,27 +209,19 @@ class GitSource:
             return True
         return time.monotonic() - at > max(_STATE_EVERY, 20 * took)
 
-    def _state_batch(
-        self, refs: Refs, main: tuple[str | None, str | None], watched: str, look: Future[WorkingTree]
-    ) -> Batch:
-        import pyarrow as pa
-
+    def _state_batches(
+        self, new: _Held, main: tuple[str | None, str | None], watched: str, look: Future[WorkingTree]
+    ) -> Iterator[Batch]:
         tree = look.result()
-        row: dict[str, tuple[pa.DataType, object]] = {
-            "root": (pa.string(), str(self.place.root).encode("utf-8", "replace").decode()),
-            "head": (pa.string(), refs.head),
-            "head_branch": (pa.string(), refs.head_branch),
-            "main": (pa.string(), main[0]),
-            "main_commit": (pa.string(), main[1]),
-            "shallow": (pa.bool_(), self.place.shallow),
-            "bare": (pa.bool_(), self.place.bare),
-            "changed_files": (pa.int64(), tree.changed),
-            "untracked_files": (pa.int64(), tree.untracked),
-            "remote": (pa.string(), tree.remote),
-        }
         self._state = (watched, time.monotonic(), tree.seconds)
-        table = pa.table({key: pa.array([value], kind) for key, (kind, value) in row.items()})
-        return Batch("git_state", table, Apply.REPLACE)
+        state = git_state.State(
+            str(self.place.root).encode("utf-8", "replace").decode(),
+            new.refs.head, new.refs.head_branch, *main, self.place.shallow, self.place.bare,
+            tree.changed, tree.untracked, tree.remote,
+        )  # fmt: skip
+        if state != new.state:
+            yield Batch("git_state", git_state.table(state), Apply.REPLACE)
+        new.state = state
 
     # commits that matter
 
@@ -232,9 +248,14 @@ class GitSource:
             )
         settled = {position.commit for position in kept}
         open_ones = [name for name in wanted if name not in settled]
-        found = git_positions.positions(self.runner, open_ones, refs, after.main_commit)
-        if kept or found or known:
-            yield Batch("commit_position", git_positions.table([*kept, *found]), Apply.REPLACE)
+        found = [*kept, *git_positions.positions(self.runner, open_ones, refs, after.main_commit)]
+        new = [position for position in found if known.get(position.commit) != position]
+        gone = known.keys() - {position.commit for position in found}
+        if new or gone:
+            scope = (*gone, *(position.commit for position in new))
+            yield Batch(
+                "commit_position", git_positions.table(new), Apply.REPLACE_WHERE, ("commit_hash",), scope
+            )
 
 
 def _names(branches: str) -> tuple[str, ...]:

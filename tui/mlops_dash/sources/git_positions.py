@@ -179,7 +179,7 @@ def moved_on(
         those that must be looked up again.
     """
     known = list(known)
-    now = {f"{ref.kind}/{ref.name}": ref.commit for ref in refs.refs}
+    now = refs.by_name()
     old_main, new_main = main
     if not known or now.keys() != before.keys() or not old_main or not new_main:
         return [], [position.commit for position in known]

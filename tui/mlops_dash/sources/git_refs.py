@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlops_dash.sources.base import Apply, Batch
 from mlops_dash.sources.git_history import milliseconds
 from mlops_dash.sources.git_place import GitPlace
 from mlops_dash.sources.git_process import GitError
@@ -72,6 +73,10 @@ class Refs:
                     return ref.commit
         return None
 
+    def by_name(self) -> dict[str, str | None]:
+        """Return the commit of each ref by ``kind/name``."""
+        return {f"{ref.kind}/{ref.name}": ref.commit for ref in self.refs}
+
     def tips(self) -> list[str]:
         """Return the commits that refs and HEAD lead to, the checked-out one first, each once."""
         commits = [self.head, *(ref.commit for ref in self.refs)]
@@ -95,9 +100,7 @@ def read_refs(runner: GitRunner, place: GitPlace) -> Refs:
         damage = error
         output = _without_objects(runner, patterns)
     rows = [
-        line.decode("utf-8", "replace").split("\0")[: len(_FIELDS)]
-        for line in output.split(b"\0\n")
-        if line
+        line.decode("utf-8", "replace").split("\0")[: len(_FIELDS)] for line in output.split(b"\0\n") if line
     ]
     rows = [row for row in rows if len(row) == len(_FIELDS)]
     peeled = _peel(runner, [row[2] for row in rows if row[3] == "tag"])
@@ -200,17 +203,27 @@ def _remote_head(refs: Refs) -> str | None:
     return next(iter(refs.remote_heads.values()))
 
 
-def table(refs: Refs) -> pa.Table:
-    """Return the refs as an Arrow table of ``git_ref``."""
+def batches(refs: Refs, stored: Refs | None) -> Iterator[Batch]:
+    """Yield what brings ``git_ref`` from ``stored`` (``None``: from anything) to ``refs``."""
+    if stored is None:
+        yield Batch("git_ref", _table(refs.refs), Apply.REPLACE)
+        return
+    names = {ref.name for ref in set(refs.refs) ^ set(stored.refs)}
+    if names:
+        rows = [ref for ref in refs.refs if ref.name in names]
+        yield Batch("git_ref", _table(rows), Apply.REPLACE_WHERE, ("name",), tuple(names))
+
+
+def _table(refs: Sequence[Ref]) -> pa.Table:
     import pyarrow as pa
 
     return pa.table(
         {
-            "name": pa.array([ref.name for ref in refs.refs], pa.string()),
-            "kind": pa.array([ref.kind for ref in refs.refs], pa.string()),
-            "commit_hash": pa.array([ref.commit for ref in refs.refs], pa.string()),
-            "tagger": pa.array([ref.tagger for ref in refs.refs], pa.string()),
-            "tagged_at": pa.array([ref.tagged_at for ref in refs.refs], pa.int64()),
-            "message": pa.array([ref.message for ref in refs.refs], pa.string()),
+            "name": pa.array([ref.name for ref in refs], pa.string()),
+            "kind": pa.array([ref.kind for ref in refs], pa.string()),
+            "commit_hash": pa.array([ref.commit for ref in refs], pa.string()),
+            "tagger": pa.array([ref.tagger for ref in refs], pa.string()),
+            "tagged_at": pa.array([ref.tagged_at for ref in refs], pa.int64()),
+            "message": pa.array([ref.message for ref in refs], pa.string()),
         }
     )

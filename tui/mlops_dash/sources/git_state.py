@@ -7,12 +7,16 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from mlops_dash.domain.text import storable
 from mlops_dash.sources.git_place import GitPlace
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_runner import GitRunner
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,32 @@ class WorkingTree:
     untracked: int | None
     remote: str | None
     seconds: float
+
+
+class State(NamedTuple):
+    """The one row of ``git_state``, its columns in order."""
+
+    root: str
+    head: str | None
+    head_branch: str | None
+    main: str | None
+    main_commit: str | None
+    shallow: bool
+    bare: bool
+    changed_files: int | None
+    untracked_files: int | None
+    remote: str | None
+
+
+def table(state: State) -> pa.Table:
+    """Return the state as an Arrow table of ``git_state``."""
+    import pyarrow as pa
+
+    kinds = {"shallow": pa.bool_(), "bare": pa.bool_(), "changed_files": pa.int64()}
+    kinds["untracked_files"] = pa.int64()
+    return pa.table(
+        {name: pa.array([value], kinds.get(name, pa.string())) for name, value in state._asdict().items()}
+    )
 
 
 def look(runner: GitRunner, place: GitPlace) -> Future[WorkingTree]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from mlops_dash.sources.base import Apply, Batch, Position, Reading
@@ -14,7 +15,7 @@ from mlops_dash.sources.gto_tags import interpret
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FORMAT = 1
+_FORMAT = 2
 # columns in the order of the rows' fields
 _VERSION = ("model", "version", "commit_hash", "tag", "created_at", "author", "deprecated")
 _ASSIGNMENT = ("model", "stage", "n", "version", "commit_hash", "tag", "assigned_at", "author", "active")
@@ -31,21 +32,22 @@ class GtoSource:
 
     def changed(self, position: str | None) -> bool:
         """Tell from file times alone whether any ref moved."""
-        return position is None or _seen(position) != self._mark()
+        return _seen(position)[:-1] != self._mark()
 
     def read(self, reading: Reading) -> Iterator[Batch | Position]:
-        """Yield all versions and assignments if any ref moved."""
+        """Yield all versions and assignments if the tags say something else than before."""
         mark = self._mark()
-        unmoved = reading.position is not None and _seen(reading.position) == mark and not reading.thorough
         versions, assignments = interpret(self._git.current_refs().refs)
-        if not unmoved:
+        said = blake2b(repr((versions, assignments)).encode(), digest_size=16).hexdigest()
+        seen = _seen(reading.position)
+        if reading.thorough or [*seen[:2], *seen[-1:]] != [*mark[:2], said]:
             yield Batch("gto_version", _table(_VERSION, map(astuple, versions)), Apply.REPLACE)
             yield Batch("gto_assignment", _table(_ASSIGNMENT, map(astuple, assignments)), Apply.REPLACE)
         counts = ""
         if versions or assignments:
             stages = len({(a.model, a.stage) for a in assignments if a.active})
             counts = f"{_some(len(versions), 'version')} · {_some(stages, 'stage')}"
-        yield Position(json.dumps(mark), counts)
+        yield Position(json.dumps([*mark, said]), counts)
 
     def close(self) -> None:
         """Nothing stays open between readings."""
@@ -55,11 +57,12 @@ class GtoSource:
         return [_FORMAT, str(place.common), place.refs_signature()]
 
 
-def _seen(position: str) -> object:
+def _seen(position: str | None) -> list[Any]:
     try:
-        return json.loads(position)
+        seen = json.loads(position or "[]")
     except ValueError:
-        return None
+        return []
+    return seen if isinstance(seen, list) else []
 
 
 def _some(count: int, noun: str) -> str:
