@@ -20,6 +20,7 @@ from mlops_dash.answers.shapes import (
     TraceEdge,
     TraceNode,
 )
+from mlops_dash.answers.versions import VersionRow, VersionsAnswer
 from mlops_dash.config import Config
 from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health, Observation
 from mlops_dash.domain.freshness import Freshness, SourceStatus
@@ -197,6 +198,24 @@ def lineage(ref: str = "models:/progression/4") -> TraceAnswer:
     return TraceAnswer(NOW, ref, focus, nodes, edges, (("production", "progression"),))
 
 
+def of_versions(model: str, environment: str | None) -> VersionsAnswer:
+    def made(version: str, value: float, **changes: Any) -> VersionRow:
+        base = VersionRow(
+            version, f"{version}c8a7e21", f"fit-{version}", before(days=20 - int(version)), value, None,
+            f"{version}1b2c3d4e5f60718293a4b5c6d7e8f9012345678", "diabetes.csv", f"{version}d1e92f17c", None,
+            (), (), base=False,
+        )  # fmt: skip
+        return replace(base, **changes)
+
+    rows = (
+        made("6", 52.8, change=-0.0207, live_in=("staging",), declared_in=("canary",)),
+        made("5", 53.1, change=-0.0151, live_in=("canary",)),
+        made("4", 53.914, change=0.0, live_in=("production",), base=True),
+        *(made(str(n), 55.0 + n, change=0.0201, note="Archived") for n in (3, 2, 1)),
+    )
+    return VersionsAnswer(NOW, model, environment, "rmse", "min", rows)
+
+
 @dataclass(frozen=True)
 class Done:
     changed: bool
@@ -216,6 +235,7 @@ class HandBoard:
         self.gate = Event()
         self.gate.set()
         self.traced: list[str] = []
+        self.compared: list[tuple[str, str | None]] = []
         self.refreshed = self.observed = 0
         self.closed = False
 
@@ -228,6 +248,10 @@ class HandBoard:
         if all(node.id != answer.focus for node in answer.nodes):
             raise UsageError(f"there is no {ref!r} here", "did you mean production?")
         return answer
+
+    def versions(self, model: str, environment: str | None = None) -> VersionsAnswer:
+        self.compared.append((model, environment))
+        return of_versions(model, environment)
 
     def refresh(
         self,

@@ -162,7 +162,7 @@ async def test_fault_35_a_long_parameter_is_shortened_on_screen_and_copied_whole
     assert made.run is not None
     board = HandBoard(live([replace(made, run=replace(made.run, params={"note": "x" * 6000}))]))
     async with dashboard(board, LARGE) as pilot:
-        await press(pilot, "tab", "tab", "tab")
+        await press(pilot, "tab", "tab", "tab", "tab")
         details = pilot.app.screen.focused
         assert details is not None
         while details.selected.label != "params":  # type: ignore[attr-defined]

@@ -319,3 +319,19 @@ async def test_what_was_not_read_yet_is_not_called_missing() -> None:
         await settle(pilot)
         assert "no commit was recorded" in text(pilot)
         assert "production cannot be rebuilt" in text(pilot)
+
+
+async def test_each_item_of_attention_shows_the_key_that_acts_on_it() -> None:
+    stale = source("git", status=Freshness.STALE, detail="git is not installed")
+    async with dashboard(HandBoard(live(sources=(*SOURCES[:1], stale))), LARGE) as pilot:
+        assert re.search(r"git is not installed +r +live", line_with(pilot, "git is not installed", "live"))
+        assert re.search(r"behind main +enter", line_with(pilot, "4 commits behind main", "enter"))
+
+
+async def test_enter_on_an_item_of_attention_traces_what_it_is_about() -> None:
+    board = HandBoard()
+    async with dashboard(board, LARGE) as pilot:
+        await press(pilot, "tab", "end")
+        assert live_of(pilot).environments.selected_key == "env:production/progression"
+        await press(pilot, "up", "enter")
+        assert board.traced[-1].startswith("commit:a1b2c3d")

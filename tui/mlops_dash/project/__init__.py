@@ -25,6 +25,7 @@ from mlops_dash.store.database import Store
 
 if TYPE_CHECKING:
     from mlops_dash.actions.servers import Started
+    from mlops_dash.answers.versions import VersionsAnswer
     from mlops_dash.domain.environments import Observation
     from mlops_dash.sources.git import GitSource
     from mlops_dash.targets.base import Observable
@@ -190,6 +191,12 @@ class Project:
         from mlops_dash.answers.trace import trace
 
         return trace(self.store, self.config, ref, now=datetime.now(UTC), enrich=self._enrich)
+
+    def versions(self, model: str, environment: str | None = None) -> VersionsAnswer:
+        """Answer which versions a model has, compared with what is live in ``environment``."""
+        from mlops_dash.answers.versions import versions
+
+        return versions(self.store, self.config, model, environment=environment, now=datetime.now(UTC))
 
     def _enrich(self, commits: Iterable[str]) -> None:
         """Read where commits stand and which data they track, unless the store has it."""

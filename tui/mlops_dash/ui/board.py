@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mlops_dash.answers.shapes import LiveAnswer, TraceAnswer
 from mlops_dash.config import Config
 from mlops_dash.domain.environments import Observation
 from mlops_dash.domain.freshness import SourceStatus
 from mlops_dash.domain.progress import CancelToken, ProgressCallback
+
+if TYPE_CHECKING:
+    from mlops_dash.answers.versions import VersionsAnswer
 
 
 class RefreshedLike(Protocol):
@@ -44,6 +47,10 @@ class Board(Protocol):
 
     def trace(self, ref: str) -> TraceAnswer:
         """Follow the lineage of a reference; raises ``UsageError`` where it is not known."""
+        ...
+
+    def versions(self, model: str, environment: str | None = None) -> VersionsAnswer:
+        """Answer which versions a model has, compared with what is live in ``environment``."""
         ...
 
     def refresh(

@@ -51,6 +51,8 @@ COMMANDS: tuple[Command, ...] = (
             "a run id, a commit, data:DIGEST.", "Look", (LIVE, TRACE), bar=40),
     Command("copy", "y", "copy", "Copy the selected fact, whole, to the clipboard.", "Look",
             (LIVE, TRACE), bar=50),
+    Command("versions", "v", "versions", "Every version of the selected environment's model, and back.",
+            "Look", (LIVE,), bar=20),
     Command("full", "f", "full", "Give the focused panel the whole screen, and back.", "Look",
             (LIVE, TRACE), bar=60),
     Command("browse", "o", "open", "Open the selected environment's serving address in the browser.", "Look",

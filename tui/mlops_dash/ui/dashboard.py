@@ -16,6 +16,7 @@ from textual.app import App
 from textual.filter import ANSIToTruecolor, LineFilter
 
 from mlops_dash.answers.shapes import LiveAnswer
+from mlops_dash.domain.environments import Health
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import Progress
 from mlops_dash.domain.text import visible
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mlops_dash.ui.board import Board
     from mlops_dash.ui.reader import Reader
 
+_UNSETTLED = 2.0  # seconds between two askings of the targets while one is not healthy: it may be starting
 _WATCH = 0.5  # seconds between two looks whether the terminal is still there
 
 
@@ -167,6 +169,14 @@ class Dashboard(Acting):
         self.reader = Reader(self.board, self.post_message)
         self.refresh_facts()
         self.set_interval(self.board.config.ui.refresh, self.refresh_facts)
+        self.set_interval(_UNSETTLED, self._ask_the_unsettled)
+
+    def _ask_the_unsettled(self) -> None:
+        rows = self.answer.environments if self.answer is not None else ()
+        if self.reader is not None and any(
+            row.observed is not None and row.health is not Health.HEALTHY for row in rows
+        ):
+            self.reader.observe()
 
     def _end(self, code: int) -> None:
         self.exit(return_code=code)
@@ -253,6 +263,14 @@ class Dashboard(Acting):
             self._show_answer()
             if not self._kept:
                 self._keep_glance()
+
+    def on_versions_answered(self, message: messages.VersionsAnswered) -> None:
+        """Hand a model's versions to the Live screen."""
+        if self.reader is None or not self.reader.is_current(message):
+            return
+        for screen in self.screen_stack:
+            if isinstance(screen, LiveScreen):
+                screen.take_versions(message.answer)
 
     def on_trace_answered(self, message: messages.TraceAnswered) -> None:
         """Hand a lineage to the Trace screen."""

@@ -8,6 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from mlops_dash.answers.shapes import LiveAnswer, TraceAnswer
+    from mlops_dash.answers.versions import VersionsAnswer
     from mlops_dash.domain.freshness import SourceStatus
     from mlops_dash.domain.progress import Progress
     from mlops_dash.ui.board import Board
@@ -45,6 +46,15 @@ class TraceAnswered(Message):
     def __init__(self, request: int, ref: str, answer: TraceAnswer | Exception) -> None:
         self.request = request
         self.ref = ref
+        self.answer = answer
+        super().__init__()
+
+
+class VersionsAnswered(Message):
+    """The versions of a model."""
+
+    def __init__(self, request: int, answer: VersionsAnswer) -> None:
+        self.request = request
         self.answer = answer
         super().__init__()
 

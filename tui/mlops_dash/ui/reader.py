@@ -15,7 +15,15 @@ from textual.message import Message
 
 from mlops_dash.domain.progress import Cancelled, CancelToken, Progress
 from mlops_dash.ui.board import Board
-from mlops_dash.ui.messages import LiveAnswered, Observed, Read, ReaderFailed, Reading, TraceAnswered
+from mlops_dash.ui.messages import (
+    LiveAnswered,
+    Observed,
+    Read,
+    ReaderFailed,
+    Reading,
+    TraceAnswered,
+    VersionsAnswered,
+)
 
 _PROGRESS_EVERY = 0.1  # seconds between two progress messages
 _PARTIAL_EVERY = 1.0  # seconds between two answers from what a long reading has brought so far
@@ -81,6 +89,7 @@ class Reader:
         self._asking, self._reading, self._observing = Lane("ask"), Lane("read"), Lane("observe")
         self._live_request = 0
         self._trace_request = 0
+        self._versions_request = 0
         self._published = 0.0
         self._progress: dict[str, Progress] = {}
         self._told = self._partial = 0.0
@@ -120,8 +129,23 @@ class Reader:
         self._asking.submit(job)
         return request
 
-    def is_current(self, message: LiveAnswered | TraceAnswered) -> bool:
+    def ask_versions(self, model: str, environment: str) -> int:
+        """Ask for the versions of a model against what is live in an environment; return the request's id."""
+        self._versions_request += 1
+        request = self._versions_request
+
+        def job() -> None:
+            if request == self._versions_request:
+                answer = self.board.versions(model, environment)
+                self._post(VersionsAnswered(request, answer))
+
+        self._asking.submit(lambda: self._guard("the versions", job))
+        return request
+
+    def is_current(self, message: LiveAnswered | TraceAnswered | VersionsAnswered) -> bool:
         """Whether an answer is to the newest request of its kind."""
+        if isinstance(message, VersionsAnswered):
+            return message.request == self._versions_request
         newest = self._live_request if isinstance(message, LiveAnswered) else self._trace_request
         return message.request == newest
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Container
 from textual.widget import Widget
 
 from mlops_dash.answers.shapes import EnvironmentRow, LiveAnswer
 from mlops_dash.domain.freshness import Freshness
-from mlops_dash.ui.commands import LIVE
+from mlops_dash.ui.commands import BY_ID, LIVE, keys_of
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live_empty import empty_facts, opening_facts
 from mlops_dash.ui.screens.live_facts import environment_facts
@@ -20,6 +20,7 @@ from mlops_dash.ui.screens.live_rows import (
     COLUMNS,
     GIVES,
     METRIC,
+    lineage_of,
     pressing,
     row_cells,
     row_key,
@@ -27,10 +28,14 @@ from mlops_dash.ui.screens.live_rows import (
     trouble_line,
     troubled,
 )
+from mlops_dash.ui.screens.live_versions import show_versions, versions_table
 from mlops_dash.ui.widgets.facts import Fact, Facts
 from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.widgets.table import Cell, Column, Table
 from mlops_dash.ui.wording import ATTENTION, PROTECTED, plural, safe, version
+
+if TYPE_CHECKING:
+    from mlops_dash.answers.versions import VersionsAnswer
 
 
 class LiveScreen(BoardScreen):
@@ -56,12 +61,16 @@ class LiveScreen(BoardScreen):
         self.attention = Facts(title="Attention", label_width=1, id="attention")
         self.details = Facts(title="Details", id="details")
         self.metrics = metrics_table()
+        self.versions = versions_table(lambda: self.dash.now())
+        self._about: dict[int, str] = {}  # place in the attention list -> the environment that it is about
         self.message = Facts(label_width=11, id="message")
 
     def body(self) -> Iterable[Widget]:
         """Table, attention and details; or the message of an empty or opening board."""
         yield self.environments
-        yield Container(Container(self.attention, self.metrics, id="left"), self.details, id="below")
+        yield Container(
+            Container(self.attention, self.metrics, self.versions, id="left"), self.details, id="below"
+        )
         yield self.message
 
     def on_mount(self) -> None:
@@ -126,20 +135,29 @@ class LiveScreen(BoardScreen):
 
     def _show_attention(self, answer: LiveAnswer) -> None:
         now = self.dash.now()
+        rows = {row_key(row): row for row in answer.environments}
         facts = []
         for source in troubled(self.dash.sources):
             mark, line = trouble_line(source, now)
             text = f"{source.name}: {source.detail or source.status.value}"
-            facts.append(Fact("", line, text, mark=mark))
+            facts.append(Fact("", line, text, mark=mark, tail=self._key("refresh")))
+        self._about = {}
         for item in pressing(answer, self.dash.unread):
             mark = ATTENTION.get(item.code, ("!", "warn"))
             line = ((safe(item.message, 600), "text"),)
-            facts.append(Fact("", line, item.message, f"env:{item.environment}/{item.model}", mark=mark))
+            key = f"env:{item.environment}/{item.model}"
+            self._about[len(facts)] = key
+            ref = lineage_of(item, rows.get(key))
+            facts.append(Fact("", line, item.message, ref, mark=mark, tail=self._key("open")))
         if not facts:
             facts.append(Fact("", (("nothing to act on", "dim"),), mark=("✓", "good")))
             self.attention.show(facts, note="")
         else:
             self.attention.show(facts, note=str(len(facts)))
+
+    def _key(self, command: str) -> tuple[str, str]:
+        keys = keys_of(BY_ID[command], self.dash.configured_keys)
+        return (keys[0] if keys else "", "key")
 
     def _show_details(self) -> None:
         row = self.environments.selected
@@ -164,18 +182,58 @@ class LiveScreen(BoardScreen):
         """Show the details of the environment under the cursor."""
         if event.view is self.environments and self.dash.answer is not None:
             self._show_details()
+            self._ask_versions()
+        elif event.view is self.attention and self.attention.has_focus:
+            self.environments.select(self._about.get(self.attention.cursor or 0, ""))
         self.update_keys()
+
+    # -- versions -----------------------------------------------------------------------------------------
+
+    def _ask_versions(self) -> None:
+        row = self.environments.selected
+        if row is not None and self.versions.display and self.dash.reader is not None:
+            self.dash.reader.ask_versions(row.model, row.environment)
+
+    def take_versions(self, answer: VersionsAnswer) -> None:
+        """Show the versions of the selected environment's model."""
+        row = self.environments.selected
+        if row is not None and (row.model, row.environment) == (answer.model, answer.environment):
+            show_versions(self.versions, answer, self.dash.now)
+
+    def do_versions(self) -> None:
+        """Show the versions, where they are not on screen already, and go to them; from them, back."""
+        self.leave_full()
+        if self.panel() is self.versions:
+            self._leave_versions()
+            return
+        self.add_class("-versions")
+        self._ask_versions()
+        self.versions.focus()
+
+    def _leave_versions(self) -> None:
+        self.environments.focus()
+        self.remove_class("-versions")
+
+    def why_not_versions(self) -> str | None:
+        """No model."""
+        return None if self.environments.selected is not None else "no environment is selected"
+
+    def on_resize(self) -> None:
+        """There may be room for the versions now."""
+        self.call_after_refresh(self._ask_versions)
 
     def on_list_view_opened(self, event: ListView.Opened) -> None:
         """A double click is enter."""
         self.dash.do("open")
 
     def selected_ref(self) -> str | None:
-        """The reference of what is selected: a fact's, else the environment's."""
-        panel = self.panel()
+        """The reference of what is selected: a version's, a fact's, else the environment's."""
+        panel, row = self.panel(), self.environments.selected
         if panel in (self.details, self.attention):
             assert isinstance(panel, Facts)
             return panel.selected.ref if panel.selected else None
+        if panel is self.versions and row is not None and self.versions.selected is not None:
+            return f"models:/{row.model}/{self.versions.selected.version}"
         return self.environments.selected_key
 
     def why_not_open(self) -> str | None:
@@ -183,24 +241,20 @@ class LiveScreen(BoardScreen):
         return None if self.selected_ref() else "nothing with a lineage is selected"
 
     def do_open(self) -> None:
-        """Go to the lineage of what is selected; from the attention list, to its environment."""
-        ref = self.selected_ref()
-        if ref is None:
-            return
-        if self.panel() is self.attention:
-            self.leave_full()
-            self.environments.select(ref)
-            self.environments.focus()
-            return
-        self.dash.follow(ref)
+        """Go to the lineage of what is selected."""
+        if (ref := self.selected_ref()) is not None:
+            self.dash.follow(ref)
 
     def copied(self) -> tuple[str, str] | None:
-        """The selected fact; on the table the model version's reference."""
+        """The selected fact; on the tables the model version's reference."""
         row = self.environments.selected
         if self.panel() in (self.details, self.attention):
             return super().copied()
         if row is None:
             return None
+        if self.panel() is self.versions:
+            ref = self.selected_ref() if self.versions.selected is not None else None
+            return (ref, "reference") if ref else None
         if row.live is None:
             return row.environment, "environment"
         return f"models:/{row.model}/{row.live}", "reference"
@@ -236,7 +290,12 @@ class LiveScreen(BoardScreen):
 
     def why_not_back(self) -> str | None:
         """This is where one comes from."""
-        away = self.has_class("-full") or self.environments.needle or self.panel() is not self.environments
+        away = (
+            self.has_class("-full")
+            or self.has_class("-versions")
+            or self.environments.needle
+            or self.panel() is not self.environments
+        )
         return None if away else "this is the first screen; q leaves"
 
     def do_back(self) -> None:
@@ -245,7 +304,7 @@ class LiveScreen(BoardScreen):
             return
         if self.environments.needle:
             self.environments.narrow("")
-        self.environments.focus()
+        self._leave_versions()
 
     def summary(self) -> str:
         """What is shown, in words, for tests and screen readers."""

@@ -71,6 +71,7 @@ _FLAGS: dict[CodeStatus, tuple[str, str, str]] = {
 
 
 _OF_CODE = frozenset({"tracking", "git"})  # sources that a run's commit is known from
+_ABOUT_CODE = frozenset({"behind", "dirty-code", "missing-code"})
 # what is only known to be so once everything was read
 _UNTIL_READ = frozenset({"not-rebuildable", "missing-code", "stale-source"})
 
@@ -207,6 +208,16 @@ def pressing(answer: LiveAnswer, unread: frozenset[str] = frozenset()) -> list[A
     untold = _UNTIL_READ if unread else {"stale-source"}
     found = [item for row in answer.environments for item in row.attention if item.code not in untold]
     return sorted(found, key=lambda item: order.get(item.code, len(order)))
+
+
+def lineage_of(item: Attention, row: EnvironmentRow | None) -> str:
+    """Return the reference of what an attention item is about: a commit, a dataset, an environment."""
+    if row is not None and row.code is not None and item.code in _ABOUT_CODE:
+        return f"commit:{row.code.commit}"
+    newer = next((data for data in row.data if data.newer), None) if row is not None else None
+    if newer is not None and item.code == "newer-data":
+        return f"data:{newer.digest}"
+    return f"env:{item.environment}/{item.model}"
 
 
 def troubled(sources: Iterable[SourceStatus]) -> list[SourceStatus]:

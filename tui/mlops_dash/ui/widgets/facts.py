@@ -20,6 +20,7 @@ class Fact(Struct, frozen=True):
         copy: the whole of it, for the clipboard; ``None`` where it is only a heading or a hint.
         ref: a reference whose lineage can be looked at.
         mark: a glyph in the label's place.
+        tail: at the right end of its first line: the key that acts on it.
     """
 
     label: str
@@ -27,6 +28,7 @@ class Fact(Struct, frozen=True):
     copy: str | None = None
     ref: str | None = None
     mark: Span | None = None
+    tail: Span | None = None
 
 
 class Facts(ListView):
@@ -113,7 +115,11 @@ class Facts(ListView):
         former = ""
         for item, fact in enumerate(self.facts):
             self._starts.append(len(self._wrapped))
-            for index, value in enumerate(wrap(fact.value, room)):
+            tail = fact.tail if fact.tail is not None and room > 3 * len(fact.tail[0]) else None
+            wide = room - len(tail[0]) - 2 if tail else room
+            for index, value in enumerate(wrap(fact.value, wide)):
+                if tail is not None and index == 0:
+                    value = (*fit(value, wide), ("  ", "text"), tail)
                 label = fact.mark or (fact.label if fact.label != former else "", "dim")
                 head = (
                     (*fit((label if index == 0 else ("", "dim"),), labels), (" ", "text")) if labels else ()

@@ -89,6 +89,10 @@ class Table(ListView, Generic[Item]):
         self._cells.clear()
         self._plan = None
 
+    def cells_by(self, cells_of: Callable[[Item], Sequence[Cell]]) -> None:
+        """Draw the cells another way; to be followed by :meth:`show`."""
+        self._cells_of = cells_of
+
     def show(self, items: Sequence[Item]) -> None:
         """Show other items, the cursor staying on its key."""
         keep = self.selected_key
