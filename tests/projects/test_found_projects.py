@@ -167,6 +167,19 @@ def test_lineage_is_followed_in_both_directions(plain: dict[str, Any], answer: A
     assert all(e["from"] in ids and e["to"] in ids for e in traced["edges"])
 
 
+def test_sql_gives_the_board_s_own_answer_joined_with_the_rest(plain: dict[str, Any], answer: Any) -> None:
+    asked = answer(
+        plain["repo"],
+        "sql",
+        "select l.environment, l.live, l.basis, l.health, r.name, c.subject from live as l "
+        "join runs as r using (run_id) join commits as c on c.hash = l.commit_hash order by 1",
+    )
+    assert [list(row.values()) for row in asked["rows"]] == [
+        ["production", "1", "declared", "unknown", "fit-0.5", "Train a first model"],
+        ["staging", "2", "declared", "unknown", "fit-0.1", "Scale the features"],
+    ]
+
+
 def test_an_alias_that_moved_shows_at_the_next_reading(plain: dict[str, Any], answer: Any) -> None:
     assert answer(plain["repo"], "live")["environments"][1]["live"] == "2"
     move = (

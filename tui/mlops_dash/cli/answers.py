@@ -73,6 +73,7 @@ def sql(options: Options, arguments: argparse.Namespace) -> int:
             _print_tables(project.store.records("tables"), arguments)
             return DONE
         tell_sources(refreshed(project).statuses)
+        project.observe()
         whole = arguments.json or arguments.csv
         try:
             answer = project.sql(query, None if whole else MOST_ROWS)

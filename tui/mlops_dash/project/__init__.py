@@ -216,9 +216,14 @@ class Project:
     def sql(self, query: str, limit: int | None = None) -> TableAnswer:
         """Answer a question in DuckDB's SQL over everything read so far; it can change nothing.
 
+        The view ``live`` is the answer of :meth:`live` at this moment.
+
         Raises:
-            UsageError: DuckDB does not understand it; says why.
+            StoreError: DuckDB does not understand it; says why.
         """
+        from mlops_dash.answers.board_table import board_batch
+
+        self.store.apply(board_batch(self.live()))
         columns, rows = self.store.sql(query, limit)
         return TableAnswer(tuple(columns), tuple(tuple(row) for row in rows))
 

@@ -66,3 +66,10 @@ create table observation (
   environment varchar, model varchar, target varchar, asked_at bigint, answered boolean, health varchar, version varchar,
   run_id varchar, model_id varchar, latency_ms double, address varchar, since bigint, "by" varchar, detail varchar
 );
+
+-- the Live board as it was when SQL was last asked, so that SQL gives the same answer
+create table live_board (
+  environment varchar, model varchar, target varchar, live varchar, basis varchar, declared varchar, observed varchar,
+  drift boolean, health varchar, since timestamp, who varchar, run_id varchar, commit_hash varchar, behind bigint,
+  metric varchar, value double, asked_at timestamp
+);

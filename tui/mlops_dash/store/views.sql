@@ -64,25 +64,8 @@ select environment, model, target, moment(asked_at) as asked_at, answered, healt
 from observation;
 comment on view observations is 'what each environment''s target answered last';
 
-create view live as
-with declared as (
-  select lower(alias) as environment, name as model, version, 'alias' as via from model_alias
-  union all
-  select lower(v.stage), v.name, max_by(v.version, v.last_updated_time), 'stage' from model_version as v
-  where lower(v.stage) not in ('none', 'archived', '') and not exists (
-    select 1 from model_alias as a where a.name = v.name and lower(a.alias) = lower(v.stage))
-  group by lower(v.stage), v.name
-  union all
-  select lower(stage), model, max_by(version, n), 'gto' from gto_assignment where active group by lower(stage), model
-), joined as (
-  select coalesce(o.environment, d.environment) as environment, coalesce(o.model, d.model) as model,
-    d.version as declared, d.via, o.version as observed, o.health, moment(o.asked_at) as asked_at, o.answered
-  from declared as d full outer join observation as o on lower(o.environment) = d.environment and o.model = d.model
-)
-select j.environment, j.model, coalesce(j.observed, j.declared) as live, j.declared, j.via, j.observed,
-  j.observed is not null and j.declared is not null and j.observed <> j.declared as drift, j.health, j.asked_at, v.run_id
-from joined as j left join model_version as v on v.name = j.model and v.version = coalesce(j.observed, j.declared);
-comment on view live is 'environments: the declared and the observed version of each model';
+create view live as from live_board;
+comment on view live is 'the Live board: what is live in each environment, and on what basis';
 
 create view sources as
 select name, kind, status, moment(as_of) as as_of, counts, detail from source_state;
