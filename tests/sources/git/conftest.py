@@ -11,6 +11,7 @@ import pytest
 from git_projects import GitProject
 from mlops_dash.domain.progress import CancelToken, Progress
 from mlops_dash.sources.base import Apply, Batch, Position, Reading, Source, Tracks
+from mlops_dash.sources.dvc import DvcSource
 from mlops_dash.store.database import Store
 
 
@@ -25,7 +26,13 @@ class Reader:
         self.cancel = CancelToken()
 
     def read(self, source: Source, *, thorough: bool = False) -> Position:
-        """Read once; ``batches`` are those of this reading. A failed one leaves the position as it was."""
+        """Read once; ``batches`` are those of this reading. A failed one leaves the position as it was.
+
+        Data is read as in a refresh: after Git, which is asked again once it stands still.
+        """
+        if isinstance(source, DvcSource):
+            self.read(source.git)
+            self.read(source.git)
         self.batches = []
         before = self.positions.get(source.name)
         reading = Reading(

@@ -263,9 +263,9 @@ def test_a_long_history_without_dvc_costs_no_walk(
     project = many_commits(tmp_path / "project", 500)
     source = DvcSource(GitSource(project.root))
     asked: list[str] = []
-    run = source._git.runner.run
+    run = source.git.runner.run
     monkeypatch.setattr(
-        source._git.runner, "run", lambda *words, **rest: asked.append(words[0]) or run(*words, **rest)
+        source.git.runner, "run", lambda *words, **rest: asked.append(words[0]) or run(*words, **rest)
     )
     reader.read(source)
     assert "log" not in asked

@@ -68,10 +68,14 @@ def test_positions_that_stayed_are_not_written(project: GitProject, reader: Any)
     project.git("branch", "on-first", first)
     reader.read(source)
     assert [row["commit_hash"] for row in rows(reader, "commit_position")] == [first]
-    reader.matters(second)
-    project.commit("three")
+    third = project.commit("three")
+    reader.matters(second, third)
     reader.read(source)
-    assert set(reader.positions_of_commits()) == {second}
+    reader.read(source)
+    assert {name: row[1] for name, row in reader.positions_of_commits().items()} == {second: 1, third: 0}
+    reader.matters(third)
+    reader.read(source)
+    assert set(reader.positions_of_commits()) == {third}
 
 
 def test_the_state_is_written_only_when_it_differs(project: GitProject, reader: Any) -> None:

@@ -13,7 +13,6 @@ from mlops_dash.sources.base import Apply, Batch, Position, Reading
 from mlops_dash.sources.dvc_files import Output
 from mlops_dash.sources.dvc_tree import DvcTree
 from mlops_dash.sources.git import GitSource
-from mlops_dash.sources.git_refs import object_kinds
 from mlops_dash.sources.git_runner import is_hash
 
 if TYPE_CHECKING:
@@ -45,49 +44,46 @@ class DvcSource:
     kind = "dvc"
 
     def __init__(self, git: GitSource) -> None:
-        self._git = git
+        self.git = git
         self._tree = DvcTree(git.runner)
 
     def changed(self, position: str | None) -> bool:
         """Tell from file times alone whether any ref moved."""
         mark = self._decoded(position)
-        return mark is None or mark.refs != self._git.place.refs_signature()
+        return mark is None or mark.refs != self.git.place.refs_signature()
 
     def read(self, reading: Reading) -> Iterator[Batch | Position]:
         """Yield the data of commits that matter and are not known yet, and the history if main moved.
 
-        Call it after tracking was read, too: other commits may matter then.
+        Call it after Git was read: commits that matter are those that it found to stand somewhere.
         """
         before = None if reading.thorough else self._decoded(reading.position)
-        mark = before or _Mark(str(self._git.place.common))
-        signature = self._git.place.refs_signature()
-        main = self._git.main_branch()[1]
-        wanted = [row[0] for row in reading.known.rows("commits_that_matter") if is_hash(row[0])]
-        new = sorted(set(wanted) - set(mark.done))
+        mark = before or _Mark(str(self.git.place.common))
+        signature = self.git.place.refs_signature()
+        main = self.git.main_branch()[1]
+        wanted = {row[0] for row in reading.known.rows("commit_positions") if row[1]}
+        new = sorted(wanted - set(mark.done))
         if before is not None and not new and mark.main == main:
             yield self._position(_Mark(**{**asdict(mark), "refs": signature}))
             return
-        present = [name for name, kind in object_kinds(self._git.runner, new).items() if kind == "commit"]
         with self._tree.opened() as tree:
-            rows = [(commit, *pair) for commit in present for pair in _checked(reading, tree, commit)]
+            rows = [(commit, *pair) for commit in new for pair in _checked(reading, tree, commit)]
             changes = None
             if before is None or mark.main != main:
                 changes = self._changes(tree, mark, main, tracked=bool(rows or mark.outputs))
             skipped = dict(tree.skipped)
         if before is None:
             yield Batch("dvc_output", _table(rows), Apply.REPLACE)
-        elif present:
-            yield Batch("dvc_output", _table(rows), Apply.REPLACE_WHERE, ("commit_hash",), tuple(present))
+        elif new:
+            yield Batch("dvc_output", _table(rows), Apply.REPLACE_WHERE, ("commit_hash",), tuple(new))
         if changes is not None:
             yield Batch("dvc_history", dvc_history.table(changes), Apply.REPLACE)
-        # a commit that is not here may be fetched later: it is asked for again
-        done = sorted({*(name for name in mark.done if name in set(wanted)), *present})
         yield self._position(
             _Mark(
                 mark.repository,
                 signature,
                 main,
-                done,
+                sorted(wanted),
                 mark.paths if changes is None else len({change.path for change in changes}),
                 mark.versions if changes is None else len(changes),
                 mark.outputs + len(rows),
@@ -101,7 +97,7 @@ class DvcSource:
         Raises:
             SourceError: the repository cannot be read.
         """
-        with DvcTree(self._git.runner).opened() as tree:
+        with DvcTree(self.git.runner).opened() as tree:
             return tree.at(commit)
 
     def close(self) -> None:
@@ -113,7 +109,7 @@ class DvcSource:
         """Return the history, ``None`` where it is still as it was."""
         if main is None:
             return []
-        runner = self._git.runner
+        runner = self.git.runner
         if mark.main and dvc_history.prolonged_without_data(runner, mark.main, main):
             return None
         if not tracked and not mark.versions and not tree.files(main):
@@ -127,7 +123,7 @@ class DvcSource:
             mark = _Mark(**json.loads(position))
         except (ValueError, TypeError):
             return None
-        same = mark.version == _FORMAT and mark.repository == str(self._git.place.common)
+        same = mark.version == _FORMAT and mark.repository == str(self.git.place.common)
         return mark if same else None
 
     def _position(self, mark: _Mark) -> Position:

@@ -83,7 +83,8 @@ class GitSource:
     def read(self, reading: Reading) -> Iterator[Batch | Tracks | Position]:
         """Yield what is new; costs next to nothing when nothing is.
 
-        Call it after tracking was read, too: other commits may matter then.
+        Call it after tracking was read, too: other commits may matter then. Where refs moved, the commits
+        that have a position get their new one; which commits matter is asked when they stand still.
         """
         signature = self.place.refs_signature()
         mark = None if reading.thorough and self._damage else self._decoded(reading.position)
@@ -107,7 +108,7 @@ class GitSource:
         elif look is not None:
             yield from self._state_batches(new, main, watched, look)
         reading.cancel.check()
-        yield from self._positions(reading, refs, mark, new.mark, before)
+        yield from self._positions(reading, mark, new, before)
         if new.damage is not None:
             self._damage = (signature, time.monotonic(), new.damage)
             raise new.damage
@@ -226,36 +227,33 @@ class GitSource:
     # commits that matter
 
     def _positions(
-        self, reading: Reading, refs: Refs, mark: Mark | None, after: Mark, before: dict[str, str | None]
+        self, reading: Reading, mark: Mark | None, new: _Held, before: dict[str, str | None]
     ) -> Iterator[Batch]:
-        wanted = [row[0] for row in reading.known.rows("commits_that_matter")]
+        refs, after = new.refs, new.mark
+        old = None if reading.thorough else mark
+        moved = old is None or old.refs != after.refs
         known = {
             name: CommitPosition(name, there, behind, ahead, _names(branches), remote)
             for name, there, behind, ahead, branches, remote in reading.known.rows("commit_positions")
         }
-        moved = mark is None or mark.refs != after.refs or reading.thorough
-        if not moved:
-            missing = [name for name in wanted if name not in known]
-            if missing:
-                found = git_positions.positions(self.runner, missing, refs, after.main_commit)
-                yield Batch("commit_position", git_positions.table(found), Apply.UPSERT, ("commit_hash",))
-            return
-        kept: list[CommitPosition] = []
-        if mark is not None and mark.main == after.main and not reading.thorough:
-            still = [known[name] for name in wanted if name in known]
-            kept, _ = git_positions.moved_on(
-                self.runner, still, before, refs, (mark.main_commit, after.main_commit)
-            )
+        wanted = list(known)
+        if not moved or old is None or new.damage:  # else the next reading asks: it finds nothing moved
+            wanted = [row[0] for row in reading.known.rows("commits_that_matter")]
+        kept = [known[name] for name in wanted if name in known]
+        if old is None or old.main != after.main:
+            kept = []
+        elif moved:
+            mains = (old.main_commit, after.main_commit)
+            kept, _ = git_positions.moved_on(self.runner, kept, before, refs, mains)
         settled = {position.commit for position in kept}
         open_ones = [name for name in wanted if name not in settled]
         found = [*kept, *git_positions.positions(self.runner, open_ones, refs, after.main_commit)]
-        new = [position for position in found if known.get(position.commit) != position]
+        changed = [position for position in found if known.get(position.commit) != position]
         gone = known.keys() - {position.commit for position in found}
-        if new or gone:
-            scope = (*gone, *(position.commit for position in new))
-            yield Batch(
-                "commit_position", git_positions.table(new), Apply.REPLACE_WHERE, ("commit_hash",), scope
-            )
+        if changed or gone:
+            scope = (*gone, *(position.commit for position in changed))
+            rows = git_positions.table(changed)
+            yield Batch("commit_position", rows, Apply.REPLACE_WHERE, ("commit_hash",), scope)
 
 
 def _names(branches: str) -> tuple[str, ...]:
