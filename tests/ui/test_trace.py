@@ -148,3 +148,13 @@ async def test_more_nodes_than_are_shown_are_counted() -> None:
         await press(pilot, "enter")
         await press(pilot, "f")
         assert "and 1,200 runs more" in text(pilot)
+
+
+async def test_the_facts_of_a_node_are_words_and_whole() -> None:
+    async with dashboard(size=LARGE) as pilot:
+        await press(pilot, "enter", "down", "down")
+        assert "rmse 53.91" in line_with(pilot, "▷ fit-17", "rmse")
+        assert re.search(r"metrics +rmse +53\.91", text(pilot))
+        await press(pilot, "down")
+        assert "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678" in line_with(pilot, " commit ", "345678")
+        assert "4 commits behind main" in line_with(pilot, "place")

@@ -48,7 +48,7 @@ COMMANDS: tuple[Command, ...] = (
             (LIVE, TRACE), bar=30),
     Command("ask", "t,g", "trace REF",
             "Type a reference and follow it: an environment, models:/NAME/VERSION, "
-            "a run id, a commit, data:DIGEST.", "Look", (LIVE, TRACE), bar=40),
+            "a run id, a commit, data:DIGEST.", "Look", (LIVE, TRACE), bar=68),
     Command("copy", "y", "copy", "Copy the selected fact, whole, to the clipboard.", "Look",
             (LIVE, TRACE), bar=50),
     Command("versions", "v", "versions", "Every version of the selected environment's model, and back.",

@@ -33,6 +33,7 @@ from mlops_dash.ui.theme import THEMES, preferred
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from mlops_dash.domain.metrics import MetricRules
     from mlops_dash.ui.app import Opening
     from mlops_dash.ui.board import Board
     from mlops_dash.ui.reader import Reader
@@ -88,6 +89,14 @@ class Dashboard(Acting):
     def configured_keys(self) -> dict[str, str]:
         """Keys that the configuration rebinds, by command."""
         return self.board.config.keys if self.board is not None else {}
+
+    @property
+    def metric_rules(self) -> MetricRules:
+        """What the configuration says of metrics."""
+        from mlops_dash.answers.live import metric_rules
+        from mlops_dash.domain.metrics import MetricRules
+
+        return metric_rules(self.board.config) if self.board is not None else MetricRules()
 
     @property
     def unread(self) -> frozenset[str]:

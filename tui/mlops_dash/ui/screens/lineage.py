@@ -8,12 +8,13 @@ from datetime import datetime
 from msgspec import Struct
 
 from mlops_dash.answers.shapes import TraceAnswer, TraceNode
-from mlops_dash.ui.widgets.facts import Fact
+from mlops_dash.domain.metrics import MetricRules, primary_metric
 from mlops_dash.ui.widgets.table import DROP, Cell, Column, Give
-from mlops_dash.ui.wording import KINDS, Line, age, moment, number, plural, safe, short, version
+from mlops_dash.ui.wording import KINDS, Line, age, number, plural, safe, short, version
 
 COLUMNS = (Column(""), Column(""), Column(""))
-GIVES = (Give(0, None, 48), Give(2, 1), Give(0, None, 36), Give(1, DROP), Give(2, DROP), Give(0, None, 1))
+GIVES = (Give(2, 1), Give(0, None, 44), Give(1, DROP), Give(2, 2), Give(0, None, 36), Give(2, DROP),
+         Give(0, None, 1))  # fmt: skip
 
 # edge kind -> (told from the one that came, told from the one it came from)
 _RELATIONS = {
@@ -24,7 +25,6 @@ _RELATIONS = {
     "used": ("trained on", "trained"),
     "tracks": ("tracks", "tracked by"),
 }
-_FULL = frozenset({"commit", "digest", "run_id", "newest", "source", "address"})
 
 
 class LineageLine(Struct, frozen=True):
@@ -95,8 +95,8 @@ def line_text(line: LineageLine) -> str:
     return f"{line.node.kind} {line.node.id} {line.node.label}" if line.node else ""
 
 
-def line_cells(line: LineageLine, now: datetime) -> list[Cell]:
-    """Return the cells of a line."""
+def line_cells(line: LineageLine, now: datetime, rules: MetricRules) -> list[Cell]:
+    """Return the cells of a line; ``rules`` tell which metric stands for a run."""
     node = line.node
     if node is None:
         return [(line.heading,), ((),), ((),)]
@@ -104,11 +104,11 @@ def line_cells(line: LineageLine, now: datetime) -> list[Cell]:
     name = title_of(node)
     if line.again:
         name = tuple((text, "dim") for text, _ in name)
-    brief = () if line.again else brief_of(node, now)
+    brief = () if line.again else brief_of(node, now, rules)
     return [
         (((line.indent, "faint"), glyph, (" ", "text"), *name),),
         (((line.relation, "dim"),),),
-        (brief, brief[:1]),
+        (brief, brief[:2], brief[:1]),
     ]
 
 
@@ -131,7 +131,16 @@ def title_of(node: TraceNode) -> Line:
     return ((safe(node.label, 120), glyph_role),)
 
 
-def brief_of(node: TraceNode, now: datetime) -> Line:
+def metrics_of(node: TraceNode, rules: MetricRules) -> list[tuple[str, float]]:
+    """Return the metrics of a run, the one that stands for it first."""
+    metrics = node.facts.get("metrics")
+    if not isinstance(metrics, Mapping):
+        return []
+    first = primary_metric(metrics, rules)
+    return sorted(metrics.items(), key=lambda item: (item[0] != first, item[0]))
+
+
+def brief_of(node: TraceNode, now: datetime, rules: MetricRules) -> Line:
     """Return what matters most of a node, in a few words."""
     facts = node.facts
     if node.kind == "environment":
@@ -147,11 +156,10 @@ def brief_of(node: TraceNode, now: datetime) -> Line:
         created = facts.get("created_at") or facts.get("tagged_at")
         return ((age(created, now) + " old", "dim"),) if isinstance(created, datetime) else ()
     if node.kind == "run":
-        metrics = facts.get("metrics")
-        if isinstance(metrics, dict) and metrics:
+        if metrics := metrics_of(node, rules)[:3]:
             spans: list[tuple[str, str]] = []
-            for key in sorted(metrics)[:3]:
-                spans += [(f"{safe(key, 20)} {number(metrics[key])}  ", "text")]
+            for key, value in metrics:
+                spans += [(f"{'  ' if spans else ''}{safe(key, 16)} ", "dim"), (number(value), "text")]
             return tuple(spans)
         return ((safe(facts.get("status") or "", 40), "dim"),)
     if node.kind == "commit":
@@ -165,47 +173,3 @@ def brief_of(node: TraceNode, now: datetime) -> Line:
         newer = facts.get("newer")
         return ((f"{newer} newer", "warn"),) if newer else (("newest", "dim"),)
     return ()
-
-
-def node_facts(node: TraceNode, answer: TraceAnswer) -> Iterator[Fact]:
-    """Yield the facts of a node."""
-    yield Fact("kind", ((node.kind, "text"),), node.kind)
-    yield Fact("ref", ((safe(node.id, 600), KINDS.get(node.kind, ("", "text"))[1]),), node.id)
-    if node.id == answer.focus and answer.live_in:
-        where = ", ".join(f"{environment} ({model})" for environment, model in answer.live_in)
-        yield Fact("live in", ((safe(where, 600), "good"),), where)
-    for name, value in node.facts.items():
-        if value in (None, "", [], (), {}):
-            continue
-        label = safe(str(name).replace("_", " ").removesuffix(" at"), 20)
-        if isinstance(value, Mapping):
-            yield from _mapping(label, value)
-            continue
-        yield Fact(label, ((_value(name, value), "text"),), _whole(value))
-
-
-def _mapping(label: str, value: Mapping[object, object]) -> Iterator[Fact]:
-    whole = "\n".join(f"{key}={item}" for key, item in value.items())
-    for key, item in list(value.items())[:40]:
-        shown = number(item) if isinstance(item, int | float) and not isinstance(item, bool) else safe(item)
-        yield Fact(label, ((f"{safe(key, 60)} ", "dim"), (shown, "text")), f"{key}={item}")
-    if len(value) > 40:
-        yield Fact(label, ((f"+{len(value) - 40} more; y copies all", "dim"),), whole)
-
-
-def _value(name: str, value: object) -> str:
-    if isinstance(value, datetime):
-        return f"{moment(value)} UTC"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, list | tuple):
-        return safe(", ".join(map(str, value)), 600)
-    return safe(value, 1000 if name in _FULL else 600)
-
-
-def _whole(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -19,9 +19,9 @@ from mlops_dash.ui.screens.lineage import (
     line_cells,
     line_text,
     lineage_lines,
-    node_facts,
     title_of,
 )
+from mlops_dash.ui.screens.lineage_facts import node_facts
 from mlops_dash.ui.widgets.facts import Fact, Facts
 from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.widgets.table import Cell, Table
@@ -128,10 +128,13 @@ class TraceScreen(BoardScreen):
     def _show_facts(self) -> None:
         line = self.lineage.selected
         if line is None or line.node is None or self.answer is None:
-            self.facts.show([Fact("", (("nothing matches · esc shows all again", "dim"),))], title="Facts")
+            self.facts.show(
+                [Fact("", (("nothing matches · esc shows all again", "dim"),))], title="Facts", note=""
+            )
             return
         title = "".join(text for text, _ in title_of(line.node))
-        self.facts.show(list(node_facts(line.node, self.answer)), title=title)
+        facts = node_facts(line.node, self.answer, self.dash.now(), self.dash.metric_rules)
+        self.facts.show(list(facts), title=title, note=line.node.kind)
 
     def _show_message(self, shown: bool) -> None:
         self.message.set_class(not shown, "-gone")
@@ -150,7 +153,7 @@ class TraceScreen(BoardScreen):
         )
 
     def _cells(self, line: LineageLine) -> Sequence[Cell]:
-        return line_cells(line, self.dash.now())
+        return line_cells(line, self.dash.now(), self.dash.metric_rules)
 
     # -- what happens -------------------------------------------------------------------------------------
 
