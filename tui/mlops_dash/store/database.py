@@ -32,7 +32,8 @@ _SETTINGS = {
     "threads": "2",
     "allocator_flush_threshold": "16MB",
 }
-_ON_DISK = {"memory_limit": "64MB"}
+# the working copy is read again if it is lost; what is published is synced when it is published
+_ON_DISK = {"memory_limit": "64MB", "fsync_mode": "NONE"}
 _IN_MEMORY = {"memory_limit": "1GB"}
 
 
