@@ -92,11 +92,13 @@ class Dashboard(Acting):
 
     @property
     def metric_rules(self) -> MetricRules:
-        """What the configuration says of metrics."""
+        """What the configuration says of metrics; the primary one is the board's where rows agree."""
         from mlops_dash.answers.live import metric_rules
-        from mlops_dash.domain.metrics import MetricRules
+        from mlops_dash.config import Config
 
-        return metric_rules(self.board.config) if self.board is not None else MetricRules()
+        rules = metric_rules(self.board.config if self.board is not None else Config())
+        shown = {row.primary_metric for row in self.answer.environments} if self.answer is not None else set()
+        return replace(rules, primary=shown.pop()) if len(shown) == 1 and not rules.primary else rules
 
     @property
     def unread(self) -> frozenset[str]:

@@ -136,7 +136,7 @@ def metrics_of(node: TraceNode, rules: MetricRules) -> list[tuple[str, float]]:
     metrics = node.facts.get("metrics")
     if not isinstance(metrics, Mapping):
         return []
-    first = primary_metric(metrics, rules)
+    first = primary_metric(metrics, rules) or primary_metric(metrics, MetricRules())
     return sorted(metrics.items(), key=lambda item: (item[0] != first, item[0]))
 
 
