@@ -184,14 +184,21 @@ class Refresher:
         return before is None or (before.status, before.detail) != (state.status, state.detail)
 
     def _save(self, status: SourceStatus, position: str | None) -> None:
+        """Remember a status and position; the store is told of what a person would see, the rest later."""
+        before = self.statuses.get(status.name)
         self.statuses[status.name] = status
         self._positions[status.name] = position
-        self.store.set_source(status, position)
+        if before is None or _seen(before) != _seen(status):
+            self.store.set_source(status, position)
 
     def save(self) -> None:
         """Write the freshness of every source to the store, as before it is published."""
         for name, status in list(self.statuses.items()):  # targets may be asked meanwhile
             self.store.set_source(status, self._positions.get(name) or self.store.position(name))
+
+
+def _seen(status: SourceStatus) -> tuple[object, ...]:
+    return status.status, status.kind, status.counts, status.detail, status.remedy
 
 
 def _now() -> datetime:
