@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from git_projects import GitProject, log_of, many_commits
@@ -66,9 +67,9 @@ def test_a_new_commit_is_the_only_one_read(project: GitProject, reader: Any) -> 
     new = project.commit("new")
     assert source.changed(position.value)
     position = reader.read(source)
-    assert [batch.rows["hash"].to_pylist() for batch in reader.batches if batch.table == "git_commit"] == [
-        [new]
-    ]
+    assert [
+        pa.table(batch.rows)["hash"].to_pylist() for batch in reader.batches if batch.table == "git_commit"
+    ] == [[new]]
     assert reader.column("select hash from git_commit order by seq") == log_of(project)
     assert position.counts == "6 commits"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from git_projects import GitProject
@@ -31,7 +32,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def rows(reader: Any, table: str) -> list[dict[str, Any]]:
-    return [row for batch in reader.batches if batch.table == table for row in batch.rows.to_pylist()]
+    return [
+        row for batch in reader.batches if batch.table == table for row in pa.table(batch.rows).to_pylist()
+    ]
 
 
 def test_after_a_commit_only_the_ref_that_moved_is_written(project: GitProject, reader: Any) -> None:

@@ -36,7 +36,7 @@ class Batch:
 
     Attributes:
         table: a table of ``store/schema.sql``.
-        rows: anything with ``__arrow_c_stream__`` (a pyarrow table or reader, an ADBC handle), its
+        rows: anything with ``__arrow_c_stream__``, as :class:`~mlops_dash.sources.columns.Columns`, its
             columns named as the table's; or a tuple of such, read side by side; or ``None`` for no rows.
         scope: the values that ``REPLACE_WHERE`` clears, the ends of ``REPLACE_RANGE``.
         shaped: an integer column of the rows; where it is negative the row only gives the columns their

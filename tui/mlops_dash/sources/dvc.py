@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
 
 from mlops_dash.domain.text import visible
 from mlops_dash.sources import dvc_history
 from mlops_dash.sources.base import Apply, Batch, Position, Reading
+from mlops_dash.sources.columns import Columns
 from mlops_dash.sources.dvc_files import Output
 from mlops_dash.sources.dvc_tree import DvcTree
 from mlops_dash.sources.git import GitSource
 from mlops_dash.sources.git_runner import is_hash
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _FORMAT = 1
 
@@ -163,16 +160,16 @@ def _warning(skipped: dict[str, str]) -> str | None:
     return f"{visible(path, 80)} cannot be read: {visible(reason, 120)}{more}"
 
 
-def _table(rows: Sequence[tuple[str, str, Output]]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.table(
-        {
-            "commit_hash": pa.array([commit for commit, _, _ in rows], pa.string()),
-            "path": pa.array([output.path for _, _, output in rows], pa.string()),
-            "digest": pa.array([output.digest for _, _, output in rows], pa.string()),
-            "size": pa.array([output.size for _, _, output in rows], pa.int64()),
-            "files": pa.array([output.files for _, _, output in rows], pa.int64()),
-            "tracked_in": pa.array([file for _, file, _ in rows], pa.string()),
-        }
+def _table(rows: Sequence[tuple[str, str, Output]]) -> Columns:
+    return Columns(
+        texts={
+            "commit_hash": [commit for commit, _, _ in rows],
+            "path": [output.path for _, _, output in rows],
+            "digest": [output.digest for _, _, output in rows],
+            "tracked_in": [file for _, file, _ in rows],
+        },
+        integers={
+            "size": [output.size for _, _, output in rows],
+            "files": [output.files for _, _, output in rows],
+        },
     )

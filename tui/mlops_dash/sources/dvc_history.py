@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from mlops_dash.sources.columns import Columns
 from mlops_dash.sources.dvc_tree import DvcTree
 from mlops_dash.sources.git_history import milliseconds
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_runner import GitRunner, hashes
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _PATHS = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.lock")
 
@@ -97,16 +95,16 @@ def _touched(runner: GitRunner, tip: str, without: str | None = None) -> Iterato
         yield found
 
 
-def table(changes: list[Change]) -> pa.Table:
+def table(changes: list[Change]) -> Columns:
     """Return changes as an Arrow table of ``dvc_history``."""
-    import pyarrow as pa
-
-    return pa.table(
-        {
-            "path": pa.array([change.path for change in changes], pa.string()),
-            "digest": pa.array([change.digest for change in changes], pa.string()),
-            "commit_hash": pa.array([change.commit for change in changes], pa.string()),
-            "committed_at": pa.array([change.committed_at for change in changes], pa.int64()),
-            "seq": pa.array([change.seq for change in changes], pa.int64()),
-        }
+    return Columns(
+        texts={
+            "path": [change.path for change in changes],
+            "digest": [change.digest for change in changes],
+            "commit_hash": [change.commit for change in changes],
+        },
+        integers={
+            "committed_at": [change.committed_at for change in changes],
+            "seq": [change.seq for change in changes],
+        },
     )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mlops_dash.sources.columns import Columns
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_runner import GitRunner, hashes
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _FIELDS = 7
 _FORMAT = "--format=%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
@@ -114,20 +112,13 @@ def milliseconds(seconds: list[str]) -> list[int | None]:
     return times
 
 
-def table(columns: dict[str, list[Any]], first_seq: int) -> pa.Table:
+def table(columns: dict[str, list[Any]], first_seq: int) -> Columns:
     """Return columns as an Arrow table of ``git_commit``, numbered upwards from ``first_seq``."""
-    import pyarrow as pa
-
-    count = len(columns["hash"])
-    integers = ("authored_at", "committed_at")
-    arrays = {
-        name: pa.array(values, pa.int64() if name in integers else pa.string())
-        for name, values in columns.items()
-    }
-    arrays["seq"] = pa.array(range(first_seq, first_seq + count), pa.int64())
-    return pa.table(arrays)
+    first = range(first_seq, first_seq + len(columns["hash"]))
+    integers = {"authored_at": columns["authored_at"], "committed_at": columns["committed_at"], "seq": first}
+    return Columns({name: values for name, values in columns.items() if name not in integers}, integers)
 
 
-def no_commits() -> pa.Table:
+def no_commits() -> Columns:
     """Return an empty table of ``git_commit``."""
     return table(parse(b""), 0)

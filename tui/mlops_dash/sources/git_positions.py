@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from mlops_dash.sources.columns import Columns
 from mlops_dash.sources.git_history import milliseconds
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_refs import Refs, object_kinds
 from mlops_dash.sources.git_runner import GitRunner, hashes, is_hash
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _FEW = 16  # so many commits have their common ancestor looked up, which shortens the walk
 _MOST_NAMES = 20
@@ -203,20 +200,22 @@ def moved_on(
     return kept, open_ones
 
 
-def table(rows: Sequence[CommitPosition]) -> pa.Table:
+def table(rows: Sequence[CommitPosition]) -> Columns:
     """Return positions as an Arrow table of ``commit_position``."""
-    import pyarrow as pa
-
-    return pa.table(
-        {
-            "commit_hash": pa.array([row.commit for row in rows], pa.string()),
-            "in_repository": pa.array([row.in_repository for row in rows], pa.bool_()),
-            "behind": pa.array([row.behind for row in rows], pa.int64()),
-            "ahead": pa.array([row.ahead for row in rows], pa.int64()),
-            "branches": pa.array(["\n".join(row.branches) for row in rows], pa.string()),
-            "on_remote": pa.array([row.on_remote for row in rows], pa.bool_()),
-            "subject": pa.array([row.subject for row in rows], pa.string()),
-            "author": pa.array([row.author for row in rows], pa.string()),
-            "committed_at": pa.array([row.committed_at for row in rows], pa.int64()),
-        }
+    return Columns(
+        texts={
+            "commit_hash": [row.commit for row in rows],
+            "branches": ["\n".join(row.branches) for row in rows],
+            "subject": [row.subject for row in rows],
+            "author": [row.author for row in rows],
+        },
+        integers={
+            "behind": [row.behind for row in rows],
+            "ahead": [row.ahead for row in rows],
+            "committed_at": [row.committed_at for row in rows],
+        },
+        booleans={
+            "in_repository": [row.in_repository for row in rows],
+            "on_remote": [row.on_remote for row in rows],
+        },
     )

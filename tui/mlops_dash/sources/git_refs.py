@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mlops_dash.sources.base import Apply, Batch
+from mlops_dash.sources.columns import Columns
 from mlops_dash.sources.git_history import milliseconds
 from mlops_dash.sources.git_place import GitPlace
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_runner import GitRunner, is_hash
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _KINDS = (("refs/heads/", "branch"), ("refs/remotes/", "remote"), ("refs/tags/", "tag"))
 _FIELDS = (
@@ -214,16 +211,14 @@ def batches(refs: Refs, stored: Refs | None) -> Iterator[Batch]:
         yield Batch("git_ref", _table(rows), Apply.REPLACE_WHERE, ("name",), tuple(names))
 
 
-def _table(refs: Sequence[Ref]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.table(
-        {
-            "name": pa.array([ref.name for ref in refs], pa.string()),
-            "kind": pa.array([ref.kind for ref in refs], pa.string()),
-            "commit_hash": pa.array([ref.commit for ref in refs], pa.string()),
-            "tagger": pa.array([ref.tagger for ref in refs], pa.string()),
-            "tagged_at": pa.array([ref.tagged_at for ref in refs], pa.int64()),
-            "message": pa.array([ref.message for ref in refs], pa.string()),
-        }
+def _table(refs: Sequence[Ref]) -> Columns:
+    return Columns(
+        texts={
+            "name": [ref.name for ref in refs],
+            "kind": [ref.kind for ref in refs],
+            "commit_hash": [ref.commit for ref in refs],
+            "tagger": [ref.tagger for ref in refs],
+            "message": [ref.message for ref in refs],
+        },
+        integers={"tagged_at": [ref.tagged_at for ref in refs]},
     )

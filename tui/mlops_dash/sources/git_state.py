@@ -7,16 +7,14 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from mlops_dash.domain.text import storable
+from mlops_dash.sources.columns import Columns
 from mlops_dash.sources.git_place import GitPlace
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_runner import GitRunner
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +107,12 @@ class State(NamedTuple):
     remote: str | None
 
 
-def table(state: State) -> pa.Table:
-    """Return the state as an Arrow table of ``git_state``."""
-    import pyarrow as pa
-
-    kinds = {"shallow": pa.bool_(), "bare": pa.bool_(), "changed_files": pa.int64()}
-    kinds["untracked_files"] = pa.int64()
-    return pa.table(
-        {name: pa.array([value], kinds.get(name, pa.string())) for name, value in state._asdict().items()}
-    )
+def table(state: State) -> Columns:
+    """Return the state as the one row of ``git_state``."""
+    columns = {name: [value] for name, value in state._asdict().items()}
+    integers = {name: columns.pop(name) for name in ("changed_files", "untracked_files")}
+    booleans = {name: columns.pop(name) for name in ("shallow", "bare")}
+    return Columns(columns, integers, booleans=booleans)
 
 
 def look(runner: GitRunner, place: GitPlace) -> Future[WorkingTree]:

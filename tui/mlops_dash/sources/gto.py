@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlops_dash.sources.base import Apply, Batch, Position, Reading
+from mlops_dash.sources.columns import Columns
 from mlops_dash.sources.git import GitSource
 from mlops_dash.sources.gto_tags import interpret
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
+_INTEGERS = ("n", "created_at", "assigned_at")
+_BOOLEANS = ("deprecated", "active")
 _FORMAT = 2
 # columns in the order of the rows' fields
 _VERSION = ("model", "version", "commit_hash", "tag", "created_at", "author", "deprecated")
@@ -69,16 +69,10 @@ def _some(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _table(names: Sequence[str], found: Iterable[tuple[Any, ...]]) -> pa.Table:
-    import pyarrow as pa
-
-    kinds = {"n": pa.int64(), "created_at": pa.int64(), "assigned_at": pa.int64()}
-    kinds |= {"deprecated": pa.bool_(), "active": pa.bool_()}
+def _table(names: Sequence[str], found: Iterable[tuple[Any, ...]]) -> Columns:
     rows = list(found)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    return pa.table(
-        {
-            name: pa.array(values, kinds.get(name, pa.string()))
-            for name, values in zip(names, columns, strict=True)
-        }
-    )
+    values = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    columns = dict(zip(names, values, strict=True))
+    integers = {name: columns.pop(name) for name in _INTEGERS if name in columns}
+    booleans = {name: columns.pop(name) for name in _BOOLEANS if name in columns}
+    return Columns(columns, integers, booleans=booleans)

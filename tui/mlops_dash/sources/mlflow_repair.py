@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlops_dash.sources.base import Apply, Batch
+from mlops_dash.sources.columns import Columns
 from mlops_dash.sources.mlflow_columns import Schema, Shape, rows_sql, shape_column
 from mlops_dash.sources.mlflow_connection import Reader, explain
 
@@ -49,21 +50,13 @@ def _rows(reader: Reader, shape: Shape, schema: Schema, condition: str) -> list[
         raise explain(error, reader.path) from error
 
 
-def _table(shape: Shape, rows: list[tuple[Any, ...]]) -> Any:
-    import pyarrow
-
-    kinds = {
-        "text": pyarrow.string(),
-        "integer": pyarrow.int64(),
-        "real": pyarrow.float64(),
-        "boolean": pyarrow.bool_(),
-    }
-    arrays = {}
+def _table(shape: Shape, rows: list[tuple[Any, ...]]) -> Columns:
+    columns: dict[str, dict[str, list[Any]]] = {"text": {}, "integer": {}, "real": {}, "boolean": {}}
     for number, column in enumerate(shape.columns):
         values = [row[number] for row in rows]
         if column.kind == "text":
             values = [None if value is None else bytes(value).decode("utf-8", "replace") for value in values]
         elif column.kind == "boolean":
             values = [bool(value) for value in values]
-        arrays[column.name] = pyarrow.array(values, kinds[column.kind])
-    return pyarrow.table(arrays)
+        columns[column.kind][column.name] = values
+    return Columns(columns["text"], columns["integer"], columns["real"], columns["boolean"])

@@ -143,7 +143,7 @@ def _upsert(connection: duckdb.DuckDBPyConnection, batch: Batch, selection: str)
 def _has_column(parts: dict[str, Any], column: str) -> bool:
     """Tell whether the streams bring a column. Those that do not say must bring all of the table's."""
     for stream in parts.values():
-        names = getattr(getattr(stream, "schema", None), "names", None)
+        names = getattr(stream, "names", None) or getattr(getattr(stream, "schema", None), "names", None)
         if names is not None and column not in names:
             return False
     return True

@@ -70,6 +70,6 @@ create table observation (
 -- the Live board as it was when SQL was last asked, so that SQL gives the same answer
 create table live_board (
   environment varchar, model varchar, target varchar, live varchar, basis varchar, declared varchar, observed varchar,
-  drift boolean, health varchar, since timestamp, who varchar, run_id varchar, commit_hash varchar, behind bigint,
-  metric varchar, value double, asked_at timestamp
+  drift boolean, health varchar, since bigint, who varchar, run_id varchar, commit_hash varchar, behind bigint,
+  metric varchar, value double, asked_at bigint
 );

@@ -64,7 +64,8 @@ select environment, model, target, moment(asked_at) as asked_at, answered, healt
 from observation;
 comment on view observations is 'what each environment''s target answered last';
 
-create view live as from live_board;
+create view live as
+select * replace (moment(since) as since, moment(asked_at) as asked_at) from live_board;
 comment on view live is 'the Live board: what is live in each environment, and on what basis';
 
 create view sources as
