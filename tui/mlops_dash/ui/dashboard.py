@@ -60,6 +60,7 @@ class Dashboard(Acting):
         self._opening = opening
         self._place = place
         self._kept = False
+        self.starting = True  # until the first frame
         self._read_once = False
         self.project_name = ""
         self._fence = ControlFence()
@@ -139,10 +140,16 @@ class Dashboard(Acting):
             self._start_reading()
         else:
             self._opening.add_done_callback(self._opened)
+        self.call_later(self._paint_first)
         self.call_after_refresh(self._first_frame)
+
+    def _paint_first(self) -> None:
+        if screen := self.board_screen():
+            screen.paint_now()
 
     def _first_frame(self) -> None:
         """What had to wait until there is something to look at."""
+        self.starting = False
         gc.freeze()
         gc.enable()
         self._opening.start()

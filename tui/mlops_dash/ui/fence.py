@@ -15,7 +15,7 @@ from mlops_dash.domain.text import visible
 @lru_cache(maxsize=2048)
 def harmless(text: str) -> str:
     """Return ``text`` with each character that could act on a terminal replaced, its width in cells kept."""
-    if visible(text) == text:
+    if (text.isascii() and text.isprintable()) or visible(text) == text:
         return text
     return "".join(
         char if visible(char) == char else "\N{MIDDLE DOT}" * cell_len(char)
@@ -31,6 +31,8 @@ class ControlFence(LineFilter):
         if all(segment.text.isascii() and segment.text.isprintable() for segment in segments):
             return segments
         return [
-            segment if segment.control else Segment(harmless(segment.text), segment.style)
+            segment
+            if segment.control or (text := harmless(segment.text)) is segment.text
+            else Segment(text, segment.style)
             for segment in segments
         ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -38,6 +39,7 @@ class BoardScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = _HEIGHTS
 
     _asked_from: ListView | None = None
+    _laid_out: Size | None = None
 
     @property
     def dash(self) -> Dashboard:
@@ -50,9 +52,35 @@ class BoardScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out."""
+        self._suit(self.app.size)
         yield TitleBar(self.dash.now, self.dash.do)
         yield from self.body()
         yield KeyBar(self.dash.do)
+
+    def _suit(self, size: Size) -> None:
+        """Take the classes of a size before the first layout: taken after it, all is laid out twice."""
+        for classes, cells in ((_WIDTHS, size.width), (_HEIGHTS, size.height)):
+            found = [name for least, name in classes if cells >= least]
+            for _, name in classes:
+                self.set_class(name == found[-1], name, update=False)
+
+    def _screen_resized(self, size: Size) -> None:
+        """As Textual's, but once for a size while starting: a start has three resize events."""
+        if self.dash.starting and self._laid_out == size:
+            return
+        if self.is_mounted:
+            self._laid_out = size
+        super()._screen_resized(size)
+
+    def _compositor_refresh(self) -> None:
+        """As Textual's, without the drawing that it throws away while the app still starts."""
+        if not (self.dash.starting and self.app._batch_count):
+            super()._compositor_refresh()
+
+    def paint_now(self) -> None:
+        """Paint at once, not at the next tick of the screen's timer."""
+        self.refresh()
+        self._on_timer_update()
 
     def on_mount(self) -> None:
         """Fill from what the app holds already."""

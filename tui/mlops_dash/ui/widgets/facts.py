@@ -103,7 +103,8 @@ class Facts(ListView):
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         """Auto height is that of the facts wrapped at the width to be."""
         self._wrap(max(0, width - 1))  # less the scroll bar
-        return len(self._wrapped) + len(self.header_lines(width))
+        self._given = len(self._wrapped) + len(self.header_lines(width))
+        return self._given
 
     def _wrap(self, width: int) -> None:
         if width == self._wrapped_for:

@@ -70,6 +70,7 @@ class ListView(ScrollView, can_focus=True):
         self.note = ""
         self.cursor: int | None = None
         self._hovered: int | None = None
+        self._given = -1  # lines that the last layout was told of
         self._strips: dict[tuple[int, int, bool, bool], Strip] = {}
 
     # -- for subclasses -----------------------------------------------------------------------------------
@@ -150,8 +151,11 @@ class ListView(ScrollView, can_focus=True):
     def _layout_lines(self) -> None:
         self._strips.clear()
         width = self.inner_width
-        self.virtual_size = Size(width, self.line_count() + len(self.header_lines(width)))
-        self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
+        lines = self.line_count() + len(self.header_lines(width))
+        self.virtual_size = Size(width, lines)
+        # the layout of all is only done again where this takes another height in it
+        grows = lines != self._given and self.styles.height is not None and self.styles.height.is_auto
+        self.refresh(layout=grows)
 
     def _nearest(self, item: int) -> int | None:
         count = self.item_count()
@@ -271,7 +275,8 @@ class ListView(ScrollView, can_focus=True):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Auto height is that of header and body."""
-        return self.line_count() + len(self.header_lines(width))
+        self._given = self.line_count() + len(self.header_lines(width))
+        return self._given
 
     def render_line(self, y: int) -> Strip:
         """Paint a line in sight."""
