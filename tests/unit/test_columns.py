@@ -7,7 +7,7 @@ import sys
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_dash.sources.columns import Columns
@@ -18,6 +18,7 @@ REALS = st.lists(st.none() | st.floats(allow_nan=False), min_size=3, max_size=3)
 BOOLEANS = st.lists(st.none() | st.booleans(), min_size=3, max_size=3)
 
 
+@settings(deadline=None)
 @given(TEXTS, INTEGERS, REALS, BOOLEANS)
 def test_columns_hold_what_they_were_given(
     texts: list[str | None],
@@ -42,7 +43,8 @@ def test_columns_of_different_lengths_are_refused() -> None:
 
 def test_neither_pandas_nor_pyarrow_is_imported() -> None:
     code = (
-        "import sys; from mlops_dash.sources.columns import Columns; Columns({'t': ['a']}).__arrow_c_stream__();"
+        "import sys; from mlops_dash.sources.columns import Columns;"
+        "Columns({'t': ['a']}).__arrow_c_stream__();"
         "print({'pandas', 'numpy', 'pyarrow'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
