@@ -180,6 +180,17 @@ def test_sql_gives_the_board_s_own_answer_joined_with_the_rest(plain: dict[str, 
     ]
 
 
+def test_reading_and_answering_import_nothing_heavy(plain: dict[str, Any], tmp_path: Path) -> None:
+    code = (
+        "import sys, mlops_dash\n"
+        "project = mlops_dash.open_project()\n"
+        "project.refresh(); project.observe(); project.live(); project.trace('production')\n"
+        "print(sorted({'mlflow', 'pandas', 'numpy', 'pyarrow', 'textual'} & set(sys.modules)), end='')\n"
+    )
+    env = {"MLOPS_DASH_CACHE_DIR": str(tmp_path / "cache"), "MLFLOW_TRACKING_URI": ""}
+    assert run(sys.executable, "-c", code, cwd=plain["repo"], env=env) == "[]"
+
+
 def test_an_alias_that_moved_shows_at_the_next_reading(plain: dict[str, Any], answer: Any) -> None:
     assert answer(plain["repo"], "live")["environments"][1]["live"] == "2"
     move = (
