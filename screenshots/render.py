@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 SIZES = ((160, 45), (80, 24))
-SCREENS = {"live": (), "trace": ("4",), "help": ("question_mark",)}
+SCREENS = {"live": (), "trace": ("v", "enter"), "help": ("question_mark",)}
 READY_WITHIN = 60.0  # seconds that the three model servers may take
 USER = "dev1"  # whom the board names as having started the servers
 

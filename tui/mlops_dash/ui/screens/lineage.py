@@ -108,7 +108,7 @@ def line_cells(line: LineageLine, now: datetime, rules: MetricRules) -> list[Cel
     return [
         (((line.indent, "faint"), glyph, (" ", "text"), *name),),
         (((line.relation, "dim"),),),
-        (brief, brief[:2], brief[:1]),
+        (brief, brief[: 2 if node.kind == "run" or node.facts.get("drift") else 1], brief[:1]),
     ]
 
 

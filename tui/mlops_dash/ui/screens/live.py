@@ -157,7 +157,7 @@ class LiveScreen(BoardScreen):
 
     def _key(self, command: str) -> tuple[str, str]:
         keys = keys_of(BY_ID[command], self.dash.configured_keys)
-        return (keys[0] if keys else "", "key")
+        return (keys[0] if keys else "", "accent")
 
     def _show_details(self) -> None:
         row = self.environments.selected
