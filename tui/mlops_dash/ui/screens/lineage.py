@@ -148,7 +148,7 @@ def brief_of(node: TraceNode, now: datetime, rules: MetricRules) -> Line:
         health = safe(facts.get("health") or "", 20)
         shown: list[tuple[str, str]] = [(f"live {version(str(live))}" if live else "live unknown", "text")]
         if facts.get("drift"):
-            shown.append((f" ≠ {version(str(facts.get('declared')))} declared", "bad"))
+            shown.append((f" ≠ {version(str(facts.get('declared')))}", "bad"))
         elif health:
             shown.append((f" · {health}", "dim"))
         return tuple(shown)

@@ -85,7 +85,7 @@ def _says(row: EnvironmentRow) -> str:
     assert row.declared is not None
     via, name = safe(row.declared.via, 20), safe(row.declared.alias, 60)
     if row.declared.version == row.live and row.declared.alias == row.environment:
-        return f"as {via} says"
+        return f"as the {'GTO tag' if via == 'gto' else via} says"
     return f"{via} {name} says {version(row.declared.version)}"
 
 
