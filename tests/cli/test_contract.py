@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -27,6 +26,7 @@ from mlops_dash.cli.output import csv_text, json_text
 from mlops_dash.cli.reports import live_rows, live_text, trace_text
 from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health, Observation
 from mlops_dash.domain.freshness import Freshness, SourceStatus
+from replacing import replace
 from saying import harmless, strict
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
@@ -26,6 +26,7 @@ from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health, 
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import CancelToken, Progress, ProgressCallback
 from mlops_dash.errors import UsageError
+from replacing import replace
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -14,6 +13,7 @@ from mlops_dash.answers.shapes import TraceNode
 from mlops_dash.domain.freshness import Freshness
 from mlops_dash.domain.text import visible
 from mlops_dash.ui.fence import ControlFence
+from replacing import replace
 from ui.answers import HandBoard, attention, lineage, live, row, source
 from ui.driving import LARGE, SMALL, dashboard, lines, press, said, text
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health
 from mlops_dash.domain.freshness import Freshness
 from mlops_dash.domain.progress import Progress
 from mlops_dash.ui.theme import DARK, LIGHT
+from replacing import replace
 from ui.answers import NOW, SOURCES, HandBoard, attention, before, board_rows, live, row, source
 from ui.driving import LARGE, SMALL, dashboard, line_with, lines, live_of, press, settle, text
 

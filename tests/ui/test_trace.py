@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
 from mlops_dash.ui.dashboard import Dashboard
+from replacing import replace
 from ui.answers import HandBoard, lineage, live, row
 from ui.driving import LARGE, SMALL, dashboard, line_with, press, said, settle, text
 

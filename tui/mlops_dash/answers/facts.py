@@ -6,9 +6,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
+
+from msgspec import structs
 
 from mlops_dash.answers.shapes import CodeFacts, DataFacts, RunFacts
 from mlops_dash.domain.environments import CodeStatus
@@ -178,7 +180,7 @@ def code_of_run(facts: RunsFacts, code: Mapping[str, CodeFacts], run_id: str) ->
     """Return the commit of a run, marked dirty where the run says that its working tree was."""
     found = code.get(facts.commits.get(run_id, ""))
     if found is not None and run_id in facts.dirty and found.status is CodeStatus.OK:
-        return replace(found, status=CodeStatus.DIRTY)
+        return structs.replace(found, status=CodeStatus.DIRTY)
     return found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from mlops_dash.answers.facts import Asks, RunsFacts, code_of_run, load_code, load_dvc, load_runs, moment
 from mlops_dash.answers.node_ids import commit_id, data_id, environment_id, run_id, version_id
@@ -150,7 +152,7 @@ class Graph:
         if data.name != old.facts["name"]:
             others = facts.get("also_named")
             facts["also_named"] = _listed(str(others), data.name) if others else data.name
-        self.nodes[node] = replace(old, facts=facts)
+        self.nodes[node] = structs.replace(old, facts=facts)
 
 
 def _listed(known: str, more: str) -> str:

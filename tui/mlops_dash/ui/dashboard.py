@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
 from textual.app import App
 from textual.filter import ANSIToTruecolor, LineFilter
 
@@ -262,7 +263,7 @@ class Dashboard(Acting):
             by_name.values()
         )
         if self.answer is not None:
-            self.answer = replace(self.answer, sources=self.sources)
+            self.answer = structs.replace(self.answer, sources=self.sources)
         if message.changed and self.reader is not None:
             self.reader.ask_live()
         elif self.answer is not None and (unread != self.unread or not self.answer.environments):
