@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlops_dash.config import Config
+from mlops_dash.config_file.problems import COMMANDS
 from mlops_dash.ui import commands
 from mlops_dash.ui.screens.help import help_facts
 from ui.answers import HandBoard, live
@@ -25,6 +26,10 @@ def test_no_two_commands_of_a_screen_share_a_key() -> None:
     for screen in (commands.LIVE, commands.TRACE):
         keys = [key for command in commands.on_screen(screen) for key in commands.keys_of(command, {})]
         assert len(keys) == len(set(keys))
+
+
+def test_the_configuration_knows_every_command() -> None:
+    assert set(COMMANDS) == set(commands.BY_ID)
 
 
 def test_the_readme_table_has_every_command() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from mlops_dash.answers.shapes import Rebuildable
+from mlops_dash.answers.shapes import DataFacts, Rebuildable
 from mlops_dash.config import Config, UiConfig
 from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health
 from mlops_dash.domain.freshness import Freshness
@@ -333,5 +333,27 @@ async def test_enter_on_an_item_of_attention_traces_what_it_is_about() -> None:
     async with dashboard(board, LARGE) as pilot:
         await press(pilot, "tab", "end")
         assert live_of(pilot).environments.selected_key == "env:production/progression"
-        await press(pilot, "up", "enter")
+        await press(pilot, "enter")
         assert board.traced[-1].startswith("commit:a1b2c3d")
+
+
+MLFLOW = DataFacts("diabetes", "aa11", "data/x.csv", "mlflow")
+TRACKED = DataFacts("data/x.csv", "bb22", "data/x.csv.dvc", "dvc")
+OTHER = DataFacts("x.csv", "cc33", "x.csv.dvc", "dvc")
+
+
+@pytest.mark.parametrize(
+    ("data", "more"),
+    [
+        ((MLFLOW, TRACKED), False),
+        ((replace(MLFLOW, source="/home/ann/p/data/x.csv"), TRACKED), False),
+        ((MLFLOW, TRACKED, replace(OTHER, name="y.csv")), True),
+        ((replace(MLFLOW, source="data/max.csv"), OTHER), True),
+    ],
+    ids=["relative", "absolute", "another", "like-named"],
+)
+async def test_a_file_that_mlflow_and_dvc_both_record_is_one_data_set(
+    data: tuple[DataFacts, ...], more: bool
+) -> None:
+    async with dashboard(HandBoard(live([row(data=data)])), LARGE) as pilot:
+        assert (" +1 " in line_with(pilot, "production", "healthy")) is more

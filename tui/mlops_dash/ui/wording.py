@@ -47,10 +47,10 @@ ATTENTION: dict[str, Span] = {
     "stale-source": ("◐", "warn"),
     "missing-code": ("✗", "warn"),
     "dirty-code": ("±", "warn"),
+    "better-version": ("★", "good"),
     "not-rebuildable": ("✗", "warn"),
     "newer-data": ("↑", "data"),
     "behind": ("↓", "code"),
-    "better-version": ("★", "good"),
 }
 
 

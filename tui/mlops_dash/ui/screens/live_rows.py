@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from mlops_dash.answers.shapes import Attention, EnvironmentRow, LiveAnswer
+from mlops_dash.answers.shapes import Attention, DataFacts, EnvironmentRow, LiveAnswer
 from mlops_dash.domain.environments import Basis, CodeStatus, Health
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.ui.widgets.table import DROP, NARROW_GAPS, Cell, Column, Give
@@ -175,6 +175,14 @@ def _code(row: EnvironmentRow, unread: frozenset[str]) -> Cell:
     )
 
 
+def _datasets(data: Sequence[DataFacts]) -> int:
+    """Count data sets: a file that DVC tracks and MLflow recorded as a run's input is one."""
+    recorded = [item.source or "" for item in data if item.kind == "mlflow"]
+    tracked = [item.name for item in data if item.kind == "dvc"]
+    alone = [path for path in tracked if not any(f"/{source}".endswith(f"/{path}") for source in recorded)]
+    return len(recorded) + len(alone)
+
+
 def _data(row: EnvironmentRow, unread: frozenset[str]) -> Cell:
     if not row.data and unread:
         return (READING, (("…", "dim"),))
@@ -183,7 +191,8 @@ def _data(row: EnvironmentRow, unread: frozenset[str]) -> Cell:
     first = max(row.data, key=lambda data: data.newer)
     digest = (short(first.digest), "data")
     newer = first.newer  # a dataset may be recorded by MLflow and by DVC: one change is not two
-    more = f" +{len(row.data) - 1}" if len(row.data) > 1 else ""
+    others = _datasets(row.data) - 1
+    more = f" +{others}" if others else ""
     news = (f" {newer} newer", "warn") if newer else ("" if unread else " newest", "dim")
     brief = (f" ↑{newer}", "warn") if newer else ("" if unread else " =", "dim")
     name = (f"{safe(first.name, 18)} ", "dim")
