@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -212,6 +213,29 @@ def test_a_user_s_sql_answers_with_columns_and_a_limit(store: Store) -> None:
     assert len(store.sql("from range(5000)", None)[1]) == 5000
     assert store.sql("with a as (select 1) from a;")[1] == [(1,)]
     assert store.sql("describe runs")[1][0][0] == "run_id"
+
+
+def test_a_user_s_sql_has_its_times_in_utc(store: Store) -> None:
+    text = """select now() as n, 1 as n, [timestamptz '2026-11-23 08:00:00+02'] as "a ""list"
+        from range(9) order by 2; """
+    columns, rows = store.sql(text, limit=1)
+    assert columns == ("n", "n", 'a "list')
+    assert rows[0][1:] == (1, [datetime(2026, 11, 23, 6)])
+    plain = store.sql("select epoch(now()::timestamp) - epoch(now())")[1][0][0]
+    assert (rows[0][0].tzinfo, plain) == (None, 0)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_plain_now_is_utc_wherever_the_machine_is(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        with Store.open(None, "zone") as store:
+            plain = store.sql("select now()::timestamp")[1][0][0]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert abs((plain - datetime.now(UTC).replace(tzinfo=None)).total_seconds()) < 600
 
 
 # -- the cache's files --------------------------------------------------------------------------------

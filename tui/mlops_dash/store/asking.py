@@ -9,6 +9,7 @@ import duckdb
 
 _CHUNK = 2000  # rows turned into Python objects at a time: other threads run between two chunks
 _BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
+_ZONED = "TIMESTAMP WITH TIME ZONE"
 _DAMAGE = re.compile("corrupt database file|checksum|could not read", re.IGNORECASE)
 
 
@@ -20,14 +21,40 @@ def fetch(
         cursor.execute(text, parameters)
     else:
         cursor.execute(text)
-    columns = tuple(column[0] for column in cursor.description or ())
+    return _columns(cursor), _rows(cursor, limit)
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    return tuple(column[0] for column in cursor.description or ())
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection, limit: int | None) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     while limit is None or len(rows) < limit:
         chunk = cursor.fetchmany(_CHUNK if limit is None else min(_CHUNK, limit - len(rows)))
         if not chunk:
             break
         rows.extend(chunk)
-    return columns, rows
+    return rows
+
+
+def fetch_plain(
+    cursor: duckdb.DuckDBPyConnection, statement: duckdb.Statement, limit: int | None
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Do :func:`fetch` for a user's statement: times with a zone come as UTC without one, as all others are.
+
+    DuckDB turns those into Python objects with the help of pytz alone.
+    """
+    cursor.execute(statement)
+    columns = _columns(cursor)
+    types = [str(column[1]) for column in cursor.description or ()]
+    if not any(_ZONED in kind for kind in types):
+        return columns, _rows(cursor, limit)
+    plain = (f"#{number}::{kind.replace(_ZONED, 'TIMESTAMP')}" for number, kind in enumerate(types, 1))
+    with cursor.cursor() as again:
+        again.execute("begin transaction read only")
+        relation = again.sql(statement).project(", ".join(plain))
+        return columns, (relation if limit is None else relation.limit(limit)).fetchall()
 
 
 def is_damage(error: Exception) -> bool:

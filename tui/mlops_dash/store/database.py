@@ -17,7 +17,7 @@ from mlops_dash.domain.freshness import SourceStatus
 from mlops_dash.errors import StoreError
 from mlops_dash.sources.base import Batch, Tracks
 from mlops_dash.store import snapshot
-from mlops_dash.store.asking import fetch, first_line, is_broken, is_damage
+from mlops_dash.store.asking import fetch, fetch_plain, first_line, is_broken, is_damage
 from mlops_dash.store.ingest import Columns, apply_batch, apply_tracks, table_columns
 from mlops_dash.store.questions import question, statements, store_sql
 from mlops_dash.store.remembered import read_sources, write_observations, write_source
@@ -100,6 +100,7 @@ class Store:
         settings: dict[str, Any] = _SETTINGS | (_IN_MEMORY if database is None else _ON_DISK)
         connection = duckdb.connect(":memory:" if database is None else str(database), config=settings)
         try:
+            connection.execute("set global TimeZone = 'UTC'")  # else now() as a plain time is the user's own
             connection.execute("set lock_configuration = true")
         except duckdb.Error:
             connection.close()
@@ -242,7 +243,7 @@ class Store:
                     "Start with select, with, from, describe, summarize or show tables.",
                 )
             cursor.execute("begin transaction read only")
-            return fetch(cursor, found[0], {}, limit)
+            return fetch_plain(cursor, found[0], limit)
         except duckdb.Error as error:
             if is_broken(error):
                 if generation == self._generation:
