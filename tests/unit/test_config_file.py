@@ -135,6 +135,7 @@ lower_is_better = [
         ("[ui]\nrefresh = 1979-05-27", "is a date or time; expected a number"),
         ("ui = 3", "line 1: ui is a whole number; expected a table"),
         ("[keys]\nrefresh = 5", "keys.refresh is a whole number; expected a text in quotes"),
+        ('[keys]\nrefesh = "f5"', "line 2: keys.refesh is no command\n  did you mean refresh?"),
         ("environments = []", "environments is a list; expected a table"),
         ('[environments.p]\nmodel = "m"\ntarget = "process"', "is a text; expected a table"),
         ('[environments.p]\nmodel = "m"\ntarget = {}', "lacks kind"),

@@ -14,6 +14,32 @@ from mlops_dash.config_file.places import Place
 from mlops_dash.domain.text import visible
 
 PRESETS = ("mlserver", "bentoml", "mlops-dash")
+COMMANDS = (
+    "ask",
+    "back",
+    "browse",
+    "copy",
+    "down",
+    "filter",
+    "first",
+    "full",
+    "help",
+    "last",
+    "live",
+    "next",
+    "open",
+    "page_down",
+    "page_up",
+    "palette",
+    "previous",
+    "quit",
+    "refresh",
+    "suspend",
+    "theme",
+    "trace",
+    "up",
+    "versions",
+)
 _ENVIRONMENT_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET = re.compile(
@@ -93,6 +119,9 @@ def look_at_meaning(data: Mapping[str, Any], tell: Told) -> None:
     metrics = data.get("metrics", {})
     for name in sorted({*metrics.get("lower_is_better", ())} & {*metrics.get("higher_is_better", ())}):
         tell(("metrics", "higher_is_better"), f"“{name}” stands in lower_is_better too", "keep one of them")
+    for name in data.get("keys", {}):
+        if name not in COMMANDS:
+            tell(("keys", name), "is no command", nearest(name, COMMANDS))
     for name, environment in data.get("environments", {}).items():
         target = environment.get("target", {})
         if target.get("kind") == "http":
