@@ -17,6 +17,11 @@ async def test_every_version_stands_against_what_is_live() -> None:
         assert "Archived" in line_with(pilot, "v1", "+2.0 %")
 
 
+async def test_the_metric_s_history_is_drawn_with_the_run() -> None:
+    async with dashboard(size=LARGE) as pilot:
+        assert "rmse █▅▃▁ 80.50 → 53.91 in 40 values" in line_with(pilot, "history")
+
+
 async def test_another_environment_is_what_versions_are_compared_with() -> None:
     board = HandBoard()
     async with dashboard(board, LARGE) as pilot:

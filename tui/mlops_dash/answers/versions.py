@@ -53,6 +53,8 @@ class VersionsAnswer:
         environment: whose live version is the base; its declared one where nothing is known to be live.
         metric: key of the metric compared, ``None`` where there is none to compare.
         better: ``min``, ``max`` or ``None`` where the metric's direction is not known.
+        curve: the metric's history in the base version's run, shortened; empty where it has none to show.
+        logged: how many values that history has.
     """
 
     as_of: datetime
@@ -61,6 +63,8 @@ class VersionsAnswer:
     metric: str | None
     better: str | None
     rows: tuple[VersionRow, ...]
+    curve: tuple[float, ...] = ()
+    logged: int = 0
 
 
 def versions(

@@ -194,9 +194,29 @@ class Project:
 
     def versions(self, model: str, environment: str | None = None) -> VersionsAnswer:
         """Answer which versions a model has, compared with what is live in ``environment``."""
+        from dataclasses import replace
+
+        from mlops_dash.answers.curves import curve
         from mlops_dash.answers.versions import versions
 
-        return versions(self.store, self.config, model, environment=environment, now=datetime.now(UTC))
+        answer = versions(self.store, self.config, model, environment=environment, now=datetime.now(UTC))
+        base = next((row.run_id for row in answer.rows if row.base), None)
+        history = self._history(base, answer.metric)
+        return replace(answer, curve=curve(history), logged=len(history))
+
+    def _history(self, run_id: str | None, metric: str | None) -> list[float | None]:
+        """Return every value that a run logged of a metric, in order; none where they cannot be had."""
+        from mlops_dash.sources.base import Historic
+
+        if run_id is None or metric is None:
+            return []
+        for source in self.refresher.first:
+            if isinstance(source, Historic):
+                try:
+                    return [row[4] for row in source.metric_history([run_id], [metric])]
+                except SourceError:
+                    return []  # the source strip says what is wrong with it
+        return []
 
     def _enrich(self, commits: Iterable[str]) -> None:
         """Read where commits stand and which data they track, unless the store has it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from mlops_dash.domain.progress import CancelToken, ProgressCallback
 
@@ -98,6 +98,19 @@ class Reading:
     cancel: CancelToken = field(default_factory=CancelToken)
     progress: ProgressCallback = lambda _: None
     thorough: bool = False  # `r` or `sync`: look again even where nothing seems to have changed
+
+
+@runtime_checkable
+class Historic(Protocol):
+    """A source that can tell every value that was logged of a metric; asked only when a person looks."""
+
+    def metric_history(self, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
+        """Return (run id, key, step, time in ms, value or ``None`` for NaN) of every value, in order.
+
+        Raises:
+            SourceError: it could not be read.
+        """
+        ...
 
 
 class Source(Protocol):

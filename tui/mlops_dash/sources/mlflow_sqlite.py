@@ -78,16 +78,22 @@ class MlflowSqlite:
         """
         if not run_ids or not keys:
             return []
-        with self._explained():
-            reader = self._open(file_state(self.path, time.time_ns()))
-            sql = (
-                "select '' as run, '' as key, 0 as step, 0 as time, 0.0 as value union all "
-                'select * from (select run_uuid, "key", step, timestamp, '
-                "case when is_nan then null else cast(value as real) end from metrics "
-                f'where run_uuid in ({quoted(run_ids)}) and "key" in ({quoted(keys)}) '
-                'order by run_uuid, "key", step, timestamp, rowid)'
-            )
+        file_state(self.path, time.time_ns())  # it may be gone
+        sql = (
+            "select '' as run, '' as key, 0 as step, 0 as time, 0.0 as value union all "
+            'select * from (select run_uuid, "key", step, timestamp, '
+            "case when is_nan then null else cast(value as real) end from metrics "
+            f'where run_uuid in ({quoted(run_ids)}) and "key" in ({quoted(keys)}) '
+            'order by run_uuid, "key", step, timestamp, rowid)'
+        )
+        # connections of its own: a refresh may be reading on another thread
+        reader = Reader(self.path, write_ahead=check_header(self.path))
+        try:
             return reader.ask(sql)[1:]
+        except Exception as error:
+            raise explain(error, self.path) from error
+        finally:
+            reader.close()
 
     def close(self) -> None:
         """Close every connection to the file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from mlops_dash.domain.environments import Health
@@ -15,6 +16,7 @@ Line = tuple[Span, ...]
 NONE: Line = (("–", "faint"),)
 READING: Line = (("reading …", "dim"),)
 PROTECTED: Span = ("§", "warn")
+_BLOCKS = "▁▂▃▄▅▆▇█"
 _DRAWN = 400  # characters of one outside string that are ever laid out in a list
 _COPIED = 100_000
 
@@ -123,6 +125,13 @@ def version(value: str | None) -> str:
 def short(digest: str, length: int = 7) -> str:
     """Return the beginning of a hash or digest."""
     return safe(digest.removeprefix("md5:"), 300)[:length]
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Draw values as a line of blocks, the lowest ``▁`` and the highest ``█``."""
+    low = min(values) / 2  # halves, because the difference of two doubles may be none
+    span = max(values) / 2 - low
+    return "".join(_BLOCKS[round((value / 2 - low) / span * 7) if span else 0] for value in values)
 
 
 def plural(count: int, noun: str) -> str:

@@ -62,6 +62,7 @@ class LiveScreen(BoardScreen):
         self.details = Facts(title="Details", id="details")
         self.metrics = metrics_table()
         self.versions = versions_table(lambda: self.dash.now())
+        self._curve: VersionsAnswer | None = None
         self._about: dict[int, str] = {}  # place in the attention list -> the environment that it is about
         self.message = Facts(label_width=11, id="message")
 
@@ -167,7 +168,10 @@ class LiveScreen(BoardScreen):
             return
         title = f"{safe(row.environment, 40)} · {safe(row.model, 40)} {version(row.live)}"
         airy = self.has_class("-high") and self.has_class("-wide")
-        facts = environment_facts(row, self.dash.now(), self.dash.unread, airy=airy)
+        curve = self._curve
+        if curve is not None and (curve.model, curve.environment) != (row.model, row.environment):
+            curve = None
+        facts = environment_facts(row, self.dash.now(), self.dash.unread, airy=airy, curve=curve)
         note = f"{PROTECTED[0]} protected" if row.protected else ""
         self.details.show(list(facts), title=title, note=note)
         if self.dash.answer is not None:
@@ -191,13 +195,15 @@ class LiveScreen(BoardScreen):
 
     def _ask_versions(self) -> None:
         row = self.environments.selected
-        if row is not None and self.versions.display and self.dash.reader is not None:
+        if row is not None and self.dash.reader is not None:
             self.dash.reader.ask_versions(row.model, row.environment)
 
     def take_versions(self, answer: VersionsAnswer) -> None:
         """Show the versions of the selected environment's model."""
         row = self.environments.selected
         if row is not None and (row.model, row.environment) == (answer.model, answer.environment):
+            self._curve = answer
+            self._show_details()
             show_versions(self.versions, answer, self.dash.now)
 
     def do_versions(self) -> None:

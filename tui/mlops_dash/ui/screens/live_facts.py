@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mlops_dash.answers.shapes import DataFacts, EnvironmentRow
 from mlops_dash.domain.environments import Basis, CodeStatus
@@ -18,8 +19,12 @@ from mlops_dash.ui.wording import (
     plural,
     safe,
     short,
+    sparkline,
     version,
 )
+
+if TYPE_CHECKING:
+    from mlops_dash.answers.versions import VersionsAnswer
 
 _CODE_WORDS = {
     CodeStatus.DIRTY: "the working tree had changes that no commit holds",
@@ -32,7 +37,12 @@ _PARAMS_SHOWN = 12
 
 
 def environment_facts(
-    row: EnvironmentRow, now: datetime, unread: frozenset[str] = frozenset(), *, airy: bool = False
+    row: EnvironmentRow,
+    now: datetime,
+    unread: frozenset[str] = frozenset(),
+    *,
+    airy: bool = False,
+    curve: VersionsAnswer | None = None,
 ) -> Iterator[Fact]:
     """Yield the facts of an environment in the order of interest.
 
@@ -41,13 +51,14 @@ def environment_facts(
         now: the present.
         unread: the sources whose first reading is under way: what they would tell is not missing yet.
         airy: part what belongs together from the rest by an empty line.
+        curve: the answer that holds the history of the run's metric, once it was asked for.
     """
     gap = [Fact("", ())] if airy else []
     yield _serving(row, now)
     yield from _declared(row)
     yield from _address(row)
     yield from gap
-    yield from _run(row, now, unread)
+    yield from _run(row, now, unread, curve)
     yield from gap
     yield from _code(row, now, unread)
     for data in row.data:
@@ -114,7 +125,9 @@ def _address(row: EnvironmentRow) -> Iterator[Fact]:
     yield Fact("serving", tuple(line), copy or row.health.value)
 
 
-def _run(row: EnvironmentRow, now: datetime, unread: frozenset[str]) -> Iterator[Fact]:
+def _run(
+    row: EnvironmentRow, now: datetime, unread: frozenset[str], curve: VersionsAnswer | None
+) -> Iterator[Fact]:
     run = row.run
     if run is None:
         yield Fact("run", READING if "tracking" in unread else (("not known", "unknown"),))
@@ -131,6 +144,7 @@ def _run(row: EnvironmentRow, now: datetime, unread: frozenset[str]) -> Iterator
     line = ((safe(run.name, 80), "strong"), (f" {short(run.run_id, 8)}", "run"), *gone, (tail, "dim"))
     yield Fact("run", line, run.run_id, f"run:{run.run_id}")
     yield from _metrics(row)
+    yield from _history(curve)
     if run.params:
         shown = list(run.params.items())
         spans: list[tuple[str, str]] = []
@@ -154,6 +168,19 @@ def _metrics(row: EnvironmentRow) -> Iterator[Fact]:
     if len(keys) > _METRICS_SHOWN:
         spans.append((f"+{len(keys) - _METRICS_SHOWN} more", "dim"))
     yield Fact("metrics", tuple(spans), "\n".join(f"{key}={row.run.metrics[key]!r}" for key in keys))
+
+
+def _history(curve: VersionsAnswer | None) -> Iterator[Fact]:
+    """How the metric went while the run was training, where it was logged more than once."""
+    if curve is None or curve.metric is None or len(curve.curve) < 2:
+        return
+    first, last = curve.curve[0], curve.curve[-1]
+    line = (
+        (f"{safe(curve.metric, 40)} ", "dim"),
+        (sparkline(curve.curve), "run"),
+        (f" {number(first)} → {number(last)} in {plural(curve.logged, 'value')}", "dim"),
+    )
+    yield Fact("history", line, " ".join(f"{value!r}" for value in curve.curve))
 
 
 def _code(row: EnvironmentRow, now: datetime, unread: frozenset[str]) -> Iterator[Fact]:
