@@ -144,8 +144,11 @@ def test_higher_is_better_where_the_configuration_says_so(
     assert [i.code for i in items(given, config)] == (["better-version"] if better else [])
 
 
-def test_fault_37_a_live_value_that_is_no_number_is_not_ranked(given: KnownFacts) -> None:
-    given.run("r5", metrics={"rmse": None}, commit=sha(2), data=(("wine", "d1"),))
+@pytest.mark.parametrize("value", [None, 1.7976931348623157e308])
+def test_fault_37_a_live_value_that_is_no_number_is_not_ranked(
+    given: KnownFacts, value: float | None
+) -> None:
+    given.run("r5", metrics={"rmse": value}, commit=sha(2), data=(("wine", "d1"),))
     given.version("wine", "5", "r5")
     given.alias("wine", "v5", "5")
     given.seen("production", "wine", "5")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mlops_dash.answers.shapes import Attention, CodeFacts, DataFacts, Rebuildable, RunFacts
 from mlops_dash.domain.environments import CodeStatus, Declared, Health, Observation
 from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.metrics import can_be_ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ def better_version(f: Situation) -> Candidate | None:
     if f.run is None or f.metric is None or f.better is None or f.metric not in f.run.metrics:
         return None
     mine = f.run.metrics[f.metric]
+    if not can_be_ranked(mine):
+        return None
     best = next((c for c in f.candidates if c.version != f.live), None)
     if best is None:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +15,10 @@ from mlops_dash.answers.shapes import CodeFacts, DataFacts, EnvironmentRow, Live
 from mlops_dash.config import Config
 from mlops_dash.domain.environments import Basis, Health
 from mlops_dash.domain.freshness import SourceStatus
-from mlops_dash.domain.metrics import MetricRules, direction, primary_metric
+from mlops_dash.domain.metrics import MetricRules, can_be_ranked, direction, primary_metric
 
 Candidates = Mapping[tuple[str, str], Sequence[Candidate]]
 """Versions of each (model, metric), the best first."""
-
-INFINITE = 1.797e308
-"""From here on a value is what MLflow writes for an infinity."""
 
 
 @dataclass(slots=True)
@@ -86,7 +82,7 @@ def _candidates(
     found: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
     names, keys = [name for name, _ in wanted], [key for _, key in wanted]
     for row in store.records("versions_of_models", names=names, metrics=keys):
-        if math.isfinite(row["value"]) and abs(row["value"]) < INFINITE:
+        if can_be_ranked(row["value"]):
             there = tuple(where.get((row["name"], row["version"]), ()))
             found[row["name"], row["metric"]].append(Candidate(row["version"], row["value"], there))
     for (_, metric), versions in found.items():

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from mlops_dash.answers.facts import Asks, moment
-from mlops_dash.answers.live import INFINITE, metric_rules
+from mlops_dash.answers.live import metric_rules
 from mlops_dash.answers.serving import Serving, all_serving, plain_version
 from mlops_dash.config import Config
-from mlops_dash.domain.metrics import direction, primary_metric
+from mlops_dash.domain.metrics import can_be_ranked, direction, primary_metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +136,6 @@ def _where(servings: Sequence[Serving]) -> tuple[dict[str, list[str]], dict[str,
 def _change(value: float | None, base: float | None) -> float | None:
     if value is None or not base:
         return None
-    if not (math.isfinite(value) and math.isfinite(base)) or max(abs(value), abs(base)) >= INFINITE:
+    if not (can_be_ranked(value) and can_be_ranked(base)):
         return None
     return (value - base) / abs(base)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+_INFINITE = 1.797e308  # from here on a value is what MLflow writes for an infinity
 
 _LOWER = frozenset(
     "rmse mse mae mape smape msle rmsle medae loss logloss error err deviance perplexity ppl wer cer mer ece "
@@ -67,3 +70,8 @@ def primary_metric(keys: Iterable[str], rules: MetricRules) -> str | None:
 
     known = [key for key in present if direction(key, rules)]
     return min(known, key=rank) if known else None
+
+
+def can_be_ranked(value: float) -> bool:
+    """Tell whether a value is a number like others: neither NaN nor an infinity, also as MLflow stores it."""
+    return math.isfinite(value) and abs(value) < _INFINITE
