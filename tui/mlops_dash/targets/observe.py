@@ -75,15 +75,23 @@ def ask_all(targets: Sequence[Observable], deadline: float) -> tuple[Observation
         return loop.run_until_complete(_ask_and_settle(targets, deadline))
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(_settle())
         loop.close()
 
 
 async def _ask_and_settle(targets: Sequence[Observable], deadline: float) -> tuple[Observation, ...]:
     observations = await observe_all(targets, deadline)
-    late = asyncio.all_tasks() - {asyncio.current_task()}
-    if late:  # cancelled: one moment to close their connections
-        await asyncio.wait(late, timeout=0.2)
+    await _settle()
     return observations
+
+
+async def _settle() -> None:
+    """Give what is still under way one moment to close its connections: the cancelled, and streams that
+    were read in part, whose closing is a task of its own, begun only when they are collected."""
+    await asyncio.sleep(0)
+    late = asyncio.all_tasks() - {asyncio.current_task()}
+    if late:
+        await asyncio.wait(late, timeout=0.2)
 
 
 class _Abandonable(ThreadPoolExecutor):
