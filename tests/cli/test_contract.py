@@ -123,6 +123,21 @@ def test_what_is_unknown_is_null():
             assert environment[key] is None
 
 
+def test_facts_of_the_declared_version_are_not_said_of_what_is_live_in_text_and_csv():
+    row = replace(ROW, live=None, basis=Basis.UNKNOWN, drift=False, of_declared=True)
+    answer = replace(LIVE, environments=(row,))
+    text = live_text(answer, room=None).splitlines()[1]
+    assert "unknown, v8 declared" in text
+    columns, (cells,) = live_rows(answer)
+    found = dict(zip(columns, cells, strict=True))
+    assert (found["declared"], found["live"], found["rebuildable"]) == ("8", None, False)
+    for column in ("run_id", "value", "commit", "code_status", "behind"):
+        assert found[column] is None
+    for fact in ("0.61", "bbbbbbb", "8d1e"):
+        assert fact not in text
+        assert fact not in csv_text(columns, [cells])
+
+
 TRACE = TraceAnswer(
     NOW,
     "production",

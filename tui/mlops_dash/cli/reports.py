@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from mlops_dash.answers.shapes import EnvironmentRow, LiveAnswer, TraceAnswer, TraceNode
+from msgspec import structs
+
+from mlops_dash.answers.shapes import EnvironmentRow, LiveAnswer, Rebuildable, TraceAnswer, TraceNode
 from mlops_dash.cli.output import paint
 from mlops_dash.cli.tables import cell_text, table
 from mlops_dash.domain.environments import CodeStatus
@@ -53,7 +55,7 @@ def live_text(answer: LiveAnswer, room: int | None) -> str:
 def live_rows(answer: LiveAnswer) -> tuple[Sequence[str], list[Sequence[Any]]]:
     """Return the Live board as one flat row for each (environment, model)."""
     rows: list[Sequence[Any]] = []
-    for row in answer.environments:
+    for row in map(_of_live, answer.environments):
         metrics = row.run.metrics if row.run else {}
         code, observed = row.code, row.observed
         rows.append(
@@ -110,8 +112,19 @@ def _fact(value: object) -> str:
     return cell_text(value)
 
 
-def _environment(row: EnvironmentRow, now: datetime) -> Sequence[str]:
+def _of_live(row: EnvironmentRow) -> EnvironmentRow:
+    """Leave out what is only that of the declared version: it is not said of what is live."""
+    if not row.of_declared:
+        return row
+    unknown = Rebuildable(False, ("live version",))
+    return structs.replace(row, run=None, code=None, data=(), rebuildable=unknown)
+
+
+def _environment(whole: EnvironmentRow, now: datetime) -> Sequence[str]:
+    row = _of_live(whole)
     live = f"{version(row.live)} {row.basis.value}" if row.live is not None else "unknown"
+    if row.live is None and row.declared is not None:
+        live += f", {version(row.declared.version)} declared"
     if row.drift and row.declared is not None:
         live += f" ≠ {version(row.declared.version)} declared"
     metric = ""
