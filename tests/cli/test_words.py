@@ -212,3 +212,10 @@ def test_nothing_heavy_is_imported_for_words_and_configuration(folder):
         [sys.executable, "-c", code, *heavy.split()], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_current_folder_that_was_deleted_is_told_with_exit_2(say, folder):
+    folder.rmdir()
+    said = say("live")
+    assert (said.code, said.out) == (2, "")
+    assert "the current folder was deleted" in said.err

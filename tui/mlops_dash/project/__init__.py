@@ -307,7 +307,12 @@ def open_project(
         ConfigError: the configuration is off; names the place and the remedy.
         UsageError: a folder or file that was named does not exist.
     """
-    folder = Path(path) if path is not None else Path.cwd()
+    try:
+        folder = Path(path) if path is not None else Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "the current folder was deleted", "go to one that exists, or use --project"
+        ) from None
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", "name a folder of the project with --project")
     folder = Path(os.path.abspath(folder))
