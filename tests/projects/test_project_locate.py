@@ -80,6 +80,14 @@ def test_without_a_repository_the_folder_itself_is_looked_in(tmp_path: Path) -> 
     assert (here.repository, here.tracking, here.name) == (None, f"sqlite:///{folder}/mlflow.db", "plain")
 
 
+def test_the_identity_is_the_same_through_a_symbolic_link(repository: Path, tmp_path: Path) -> None:
+    (repository / "mlflow.db").touch()
+    link = tmp_path / "link"
+    link.symlink_to(repository)
+    assert found(link).identity == found(repository).identity
+    assert found(link, uri="sqlite:///mlflow.db").identity == found(repository).identity
+
+
 def test_other_sources_have_another_cache(repository: Path) -> None:
     identities = {found(repository, option=uri).identity for uri in ("sqlite:////a", "sqlite:////b")}
     assert len(identities) == 2

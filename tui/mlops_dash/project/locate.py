@@ -33,8 +33,14 @@ class Located:
 
     @property
     def identity(self) -> str:
-        """A short name for this combination of sources: that of its cache and of its servers."""
-        text = "\n".join([self.tracking or "", str(self.repository or self.folder)])
+        """A short name for this combination of sources: that of its cache and of its servers.
+
+        It is the same through every symbolic link: else servers that run would be called down.
+        """
+        tracking = self.tracking or ""
+        if path := sqlite_path(tracking):
+            tracking = tracking.replace(str(path), os.path.realpath(path))
+        text = "\n".join([tracking, os.path.realpath(self.repository or self.folder)])
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     @property
