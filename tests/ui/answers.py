@@ -214,7 +214,7 @@ def of_versions(model: str, environment: str | None) -> VersionsAnswer:
         made("4", 53.914, change=0.0, live_in=("production",), base=True),
         *(made(str(n), 55.0 + n, change=0.0201, note="Archived") for n in (3, 2, 1)),
     )
-    return VersionsAnswer(NOW, model, environment, "rmse", "min", rows, (80.5, 70.25, 60.0, 53.914), 40)
+    return VersionsAnswer(NOW, model, environment, "rmse", "min", rows)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mlops_dash.answers.versions import VersionsAnswer
+from replacing import replace
 from ui.answers import HandBoard
 from ui.driving import LARGE, SMALL, dashboard, line_with, live_of, press, text
 
@@ -17,8 +19,16 @@ async def test_every_version_stands_against_what_is_live() -> None:
         assert "Archived" in line_with(pilot, "v1", "+2.0 %")
 
 
+class WithHistory(HandBoard):
+    """A board that knows how the metric went."""
+
+    def versions(self, model: str, environment: str | None = None) -> VersionsAnswer:
+        answer = super().versions(model, environment)
+        return replace(answer, curve=(80.5, 70.25, 60.0, 53.914), logged=40)
+
+
 async def test_the_metric_s_history_is_drawn_with_the_run() -> None:
-    async with dashboard(size=LARGE) as pilot:
+    async with dashboard(WithHistory(), LARGE) as pilot:
         assert "rmse █▅▃▁ 80.50 → 53.91 in 40 values" in line_with(pilot, "history")
 
 
