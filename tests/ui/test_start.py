@@ -9,13 +9,14 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from textual.pilot import Pilot
 
-from mlops_dash.errors import ConfigError
+from mlops_dash.errors import ConfigError, UsageError
 from mlops_dash.ui import glance
 from mlops_dash.ui.app import Opening, terminal_problem
 from mlops_dash.ui.glance import Glance
 from ui.answers import HandBoard, live, row
-from ui.driving import FixedClock, dashboard, press, settle, text
+from ui.driving import SMALL, FixedClock, dashboard, press, settle, text
 
 
 async def test_the_first_frame_is_drawn_from_the_glance_before_the_project_is_open(own_cache: Path) -> None:
@@ -76,16 +77,48 @@ def test_a_cache_that_cannot_be_written_is_no_trouble(tmp_path: Path) -> None:
     glance.save(tmp_path / "file" / "below", Glance("p", None, live()))
 
 
+async def until_told(app: FixedClock, pilot: Pilot[None]) -> None:
+    while app.fatal is None:
+        await pilot.pause()
+    await settle(pilot)
+
+
 async def test_a_project_that_cannot_be_opened_ends_the_dashboard_with_its_status() -> None:
     def broken() -> HandBoard:
-        raise ConfigError("mlops-dash.toml, line 3: there is no setting “colour”", "did you mean “color”?")
+        raise UsageError("there is no folder /nowhere", "name one with --project")
 
     app = FixedClock(Opening(broken).start())
     async with app.run_test() as pilot:
-        while app.fatal is None:
-            await pilot.pause()
+        await until_told(app, pilot)
     assert app.return_code == 2
-    assert "line 3" in str(app.fatal)
+    assert "/nowhere" in str(app.fatal)
+
+
+async def test_a_wrong_configuration_is_told_on_the_first_screen_and_read_again_when_mended() -> None:
+    tries: list[HandBoard] = []
+
+    def mended_later() -> HandBoard:
+        tries.append(HandBoard())
+        if len(tries) == 1:
+            problem = "mlops-dash.toml, line 3: there is no setting [b]“colour”"
+            raise ConfigError(problem, "did you mean “color”?")
+        return tries[-1]
+
+    app = FixedClock(Opening(mended_later).start())
+    async with app.run_test(size=SMALL) as pilot:
+        await until_told(app, pilot)
+        shown = text(pilot)
+        assert "The configuration can't be used" in shown
+        assert "line 3: there is no setting [b]“colour”" in shown
+        assert "did you mean “color”?" in shown
+        assert "press r to try again" in shown
+        await press(pilot, "r")
+        while app.board is None:
+            await pilot.pause()
+        await settle(pilot)
+        assert "can't be used" not in text(pilot)
+        assert "a1b2c3d" in text(pilot)
+        assert app.fatal is None
 
 
 def test_fault_75_what_is_no_terminal_is_told_without_textual() -> None:

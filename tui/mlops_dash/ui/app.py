@@ -42,6 +42,10 @@ class Opening(_Opened):
             Thread(target=self._work, name="mlops-dash open", daemon=True).start()
         return self
 
+    def again(self) -> Opening:
+        """Return another try at the same project, not begun yet."""
+        return Opening(self._factory)
+
     def _work(self) -> None:
         try:
             board = self._factory()

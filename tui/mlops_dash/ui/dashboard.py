@@ -21,7 +21,7 @@ from mlops_dash.domain.environments import Health
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import Progress
 from mlops_dash.domain.text import visible
-from mlops_dash.errors import DashError
+from mlops_dash.errors import ConfigError, DashError
 from mlops_dash.ui import glance, messages, terminal
 from mlops_dash.ui.acting import Acting
 from mlops_dash.ui.commands import BY_ID, COMMANDS, TRACE
@@ -172,14 +172,25 @@ class Dashboard(Acting):
         self._start_reading()
 
     def on_opening_failed(self, message: messages.OpeningFailed) -> None:
-        """Nothing can be shown without a project: leave, and say why."""
+        """Say why there is no project: here where the configuration can be mended, else on the way out."""
         error = message.error
         if isinstance(error, DashError):
             self.fatal = error
         else:
             self.fatal = DashError(f"the project could not be opened: {error}")
             self._keep(error)
-        self.exit(return_code=self.fatal.exit_code)
+        if isinstance(error, ConfigError):
+            self.answer = None
+            self._show_answer()
+        else:
+            self.exit(return_code=self.fatal.exit_code)
+
+    def _open_again(self) -> None:
+        """The configuration may have been mended."""
+        self.fatal = None
+        self._opening = self._opening.again()
+        self._opening.add_done_callback(self._opened)
+        self._opening.start()
 
     def _start_reading(self) -> None:
         assert self.board is not None
@@ -244,7 +255,9 @@ class Dashboard(Acting):
 
     def refresh_facts(self, *, thorough: bool = False) -> None:
         """Read all sources and ask all targets, each unless that is under way."""
-        if self.reader is not None:
+        if isinstance(self.fatal, ConfigError):
+            self._open_again()
+        elif self.reader is not None:
             self.reader.refresh(thorough=thorough)
             self.reader.observe()
 

@@ -13,7 +13,7 @@ from mlops_dash.answers.shapes import EnvironmentRow, LiveAnswer
 from mlops_dash.domain.freshness import Freshness
 from mlops_dash.ui.commands import BY_ID, LIVE, keys_of
 from mlops_dash.ui.screens.base import BoardScreen
-from mlops_dash.ui.screens.live_empty import empty_facts, opening_facts
+from mlops_dash.ui.screens.live_empty import empty_facts, opening_facts, refusal_facts
 from mlops_dash.ui.screens.live_facts import environment_facts
 from mlops_dash.ui.screens.live_metrics import metrics_table, show_metrics
 from mlops_dash.ui.screens.live_rows import (
@@ -125,7 +125,9 @@ class LiveScreen(BoardScreen):
             widget.set_class(empty, "-gone")
         self.message.set_class(not empty, "-gone")
         if answer is None:
-            self.message.show(list(opening_facts()), title="")
+            refused = self.dash.fatal
+            facts = refusal_facts(refused) if refused else opening_facts()
+            self.message.show(list(facts), title="The configuration can't be used" if refused else "")
         elif empty:
             reading = any(source.status is Freshness.READING for source in answer.sources)
             reading = reading or bool(self.dash.progress)

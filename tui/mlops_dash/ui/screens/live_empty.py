@@ -8,6 +8,7 @@ from datetime import datetime
 from mlops_dash.answers.shapes import LiveAnswer
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import Progress
+from mlops_dash.errors import DashError
 from mlops_dash.ui.widgets.bars import progress_line
 from mlops_dash.ui.widgets.facts import Fact
 from mlops_dash.ui.wording import FRESHNESS, age, safe
@@ -38,6 +39,16 @@ _HINTS = (
 def opening_facts() -> Iterator[Fact]:
     """Yield what is said until the project is open."""
     yield Fact("", (("Opening the project …", "dim"),))
+
+
+def refusal_facts(error: DashError) -> Iterator[Fact]:
+    """Yield why no project could be opened, and what to do."""
+    for line in error.message.splitlines():
+        yield Fact("", ((safe(line, 600), "bad"),), line)
+    for line in (error.remedy or "").splitlines():
+        yield Fact("how", ((safe(line, 600), "text"),), line)
+    yield Fact("", ())
+    yield Fact("", (("Mend it, then press r to try again. q leaves.", "dim"),))
 
 
 def empty_facts(
