@@ -111,7 +111,7 @@ def test_canary_drifts_once_its_server_is_up(project: Path) -> None:
     assert demo.start_story(project) == ()
     opened = open_project(project)
     try:
-        folder = servers_folder(opened.located.identity)
+        folder = servers_folder(opened.located.servers)
         for environment in DECLARED:
             record = read_record(folder, environment, demo.MODEL)
             assert record is not None

@@ -88,6 +88,11 @@ def test_the_identity_is_the_same_through_a_symbolic_link(repository: Path, tmp_
     assert found(link, uri="sqlite:///mlflow.db").identity == found(repository).identity
 
 
+def test_model_servers_are_known_by_where_the_configuration_is(repository: Path) -> None:
+    here = found(repository)
+    assert found(repository, option="sqlite:////elsewhere.db").servers == here.servers
+
+
 def test_other_sources_have_another_cache(repository: Path) -> None:
     identities = {found(repository, option=uri).identity for uri in ("sqlite:////a", "sqlite:////b")}
     assert len(identities) == 2

@@ -65,7 +65,9 @@ def test_unhealthy(given: KnownFacts, health: Health) -> None:
 
 def test_what_could_not_be_asked_is_not_called_unhealthy(given: KnownFacts) -> None:
     given.seen("production", "wine", health=Health.UNKNOWN, detail="nothing answers in time")
-    assert items(given) == ()
+    assert [(i.code, i.message, i.action) for i in items(given)] == [
+        ("stale-source", "production could not be asked: nothing answers in time", "refresh")
+    ]
 
 
 def test_behind(given: KnownFacts) -> None:

@@ -127,7 +127,7 @@ def start_story(folder: Path) -> tuple[str, ...]:
         located = locate(folder, load_config(config_path), config_path)
     except DashError as error:
         return (str(error),)
-    servers = servers_folder(located.identity)
+    servers = servers_folder(located.servers)
     problems = []
     for environment in ("production", "staging", "canary"):
         try:

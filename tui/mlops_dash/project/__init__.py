@@ -164,7 +164,7 @@ class Project:
         from mlops_dash.targets.observe import make_target
         from mlops_dash.targets.process import servers_folder
 
-        folder = servers_folder(self.located.identity)
+        folder = servers_folder(self.located.servers)
         found: list[Observable] = []
         for entry in self.places():
             if entry.settings is None:

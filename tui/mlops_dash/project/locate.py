@@ -23,6 +23,7 @@ class Located:
         tracking: address of the tracking store, absolute, as MLflow writes it; ``None`` where there is none.
         tracking_from: how it was found: ``option``, ``configuration``, ``environment`` or ``default``.
         looked_at: where a tracking store would have been found, for messages.
+        base: the folder of its configuration; ``folder`` where it has none.
     """
 
     folder: Path
@@ -30,13 +31,17 @@ class Located:
     tracking: str | None
     tracking_from: str
     looked_at: Path
+    base: Path
+
+    @property
+    def servers(self) -> str:
+        """What its model servers are known by: where the configuration is that names them, whatever sources
+        it is looked at with, and through every symbolic link. Else servers that run would be called down."""
+        return os.path.realpath(self.base)
 
     @property
     def identity(self) -> str:
-        """A short name for this combination of sources: that of its cache and of its servers.
-
-        It is the same through every symbolic link: else servers that run would be called down.
-        """
+        """A short name for this combination of sources, that of its cache, through every symbolic link."""
         tracking = self.tracking or ""
         if path := sqlite_path(tracking):
             tracking = tracking.replace(str(path), os.path.realpath(path))
@@ -71,10 +76,10 @@ def locate(
         (os.environ.get("MLFLOW_TRACKING_URI"), "environment", Path.cwd()),
     ):
         if uri:
-            return Located(folder, repository, absolute(uri, against), source, default)
+            return Located(folder, repository, absolute(uri, against), source, default, base)
     found = next((p for p in (default, folder / "mlflow.db") if p.is_file()), None)
     uri = f"sqlite:///{found}" if found is not None else None
-    return Located(folder, repository, uri, "default", default)
+    return Located(folder, repository, uri, "default", default, base)
 
 
 def _repository(folder: Path, base: Path, config: Config, repo: Path | None) -> Path | None:

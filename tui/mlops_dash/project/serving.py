@@ -46,7 +46,7 @@ def start(project: Project, environment: str, version: str | None) -> servers.St
             tracking_uri=project.located.tracking,
         ),
         settings,
-        servers_folder(project.located.identity),
+        servers_folder(project.located.servers),
         read_only=project.read_only,
     )
 
@@ -54,7 +54,7 @@ def start(project: Project, environment: str, version: str | None) -> servers.St
 def stop(project: Project, environment: str) -> ServerRecord | None:
     """Do :meth:`Project.down`."""
     entry, _ = _process(project, environment)
-    folder = servers_folder(project.located.identity)
+    folder = servers_folder(project.located.servers)
     return servers.down(environment, entry.place.model, folder, read_only=project.read_only)
 
 

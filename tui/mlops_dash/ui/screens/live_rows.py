@@ -214,8 +214,14 @@ def pressing(answer: LiveAnswer, unread: frozenset[str] = frozenset()) -> list[A
     """Return what deserves attention in all environments, the most pressing first; stale sources are told
     once, by :func:`troubled`, and nothing is called missing while a source is ``unread``."""
     order = {code: rank for rank, code in enumerate(ATTENTION)}
-    untold = _UNTIL_READ if unread else {"stale-source"}
-    found = [item for row in answer.environments for item in row.attention if item.code not in untold]
+    untold = _UNTIL_READ if unread else frozenset()
+    told = tuple(f"{source.name} is not current" for source in answer.sources)
+    found = [
+        item
+        for row in answer.environments
+        for item in row.attention
+        if item.code not in untold and not item.message.startswith(told)
+    ]
     return sorted(found, key=lambda item: order.get(item.code, len(order)))
 
 
