@@ -337,6 +337,13 @@ async def test_enter_on_an_item_of_attention_traces_what_it_is_about() -> None:
         assert board.traced[-1].startswith("commit:a1b2c3d")
 
 
+async def test_a_long_version_leaves_room_for_the_rest_of_its_row() -> None:
+    board = HandBoard(live([row(live="x" * 300), row("staging", "6")]))
+    async with dashboard(board, (110, 30)) as pilot:
+        line = line_with(pilot, "production", "xxx…")
+        assert all(word in line for word in ("progression", "a1b2c3d", "8d1e92f", "healthy"))
+
+
 MLFLOW = DataFacts("diabetes", "aa11", "data/x.csv", "mlflow")
 TRACKED = DataFacts("data/x.csv", "bb22", "data/x.csv.dvc", "dvc")
 OTHER = DataFacts("x.csv", "cc33", "x.csv.dvc", "dvc")

@@ -115,11 +115,11 @@ def number(value: float | None) -> str:
     return f"{value:#.4g}".rstrip(".")
 
 
-def version(value: str | None) -> str:
-    """Return a version as shown: ``v4`` for MLflow's numbers, others as written."""
+def version(value: str | None, limit: int = 60) -> str:
+    """Return a version as shown: ``v4`` for MLflow's numbers, others as written, cut to ``limit``."""
     if value is None:
         return "?"
-    return f"v{value}" if value.isascii() and value.isdigit() else safe(value, 60)
+    return f"v{value}" if value.isascii() and value.isdigit() and len(value) < limit else safe(value, limit)
 
 
 def short(digest: str, length: int = 7) -> str:

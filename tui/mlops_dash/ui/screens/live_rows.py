@@ -73,6 +73,7 @@ _FLAGS: dict[CodeStatus, tuple[str, str, str]] = {
 _OF_CODE = frozenset({"tracking", "git"})  # sources that a run's commit is known from
 _ABOUT_CODE = frozenset({"behind", "dirty-code", "missing-code"})
 # what is only known to be so once everything was read
+_VERSION = 18  # characters of a version in a row; the details have it whole
 _UNTIL_READ = frozenset({"not-rebuildable", "missing-code", "stale-source"})
 
 
@@ -120,13 +121,13 @@ def _dimmed(cell: Cell) -> Cell:
 
 
 def _live(row: EnvironmentRow) -> Cell:
-    shown = version(row.live)
+    shown = version(row.live, _VERSION)
     if row.live is None:
-        says = f" · {version(row.declared.version)} declared" if row.declared else ""
+        says = f" · {version(row.declared.version, _VERSION)} declared" if row.declared else ""
         unknown = ("? unknown", "unknown")
         return ((unknown, (says, "dim")), (unknown,), (("?", "unknown"),))
     if row.drift and row.declared is not None:
-        other = version(row.declared.version)
+        other = version(row.declared.version, _VERSION)
         return (
             ((shown, "strong"), (f" ≠ {other} declared", "bad")),
             ((shown, "strong"), (f" ≠ {other}", "bad")),
