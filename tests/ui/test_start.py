@@ -75,6 +75,8 @@ def test_a_glance_is_of_one_project_and_one_configuration(
 def test_a_cache_that_cannot_be_written_is_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     glance.save(tmp_path / "file" / "below", Glance("p", None, live()))
+    assert (tmp_path / "file").read_text() == ""
+    assert glance.load(tmp_path / "file" / "below") is None
 
 
 async def until_told(app: FixedClock, pilot: Pilot[None]) -> None:
