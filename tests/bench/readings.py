@@ -111,7 +111,7 @@ def _rows_read(project: Any) -> int:
     """Refresh once more, counting all rows that leave the tracking store."""
     import pyarrow
 
-    from mlops_dash.sources.mlflow_connection import Lane
+    from mlops_dash.sources.mlflow.sqlite.connection import Lane
 
     execute = Lane.execute
     rows = 0

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mlops_dash.sources.base import Batch, Position, Reading, Tracks
-from mlops_dash.sources.mlflow_sqlite import MlflowSqlite
+from mlops_dash.sources.mlflow.sqlite import MlflowSqlite
 from mlops_dash.store.database import Store
 
 STORES = Path(__file__).with_name("stores")

@@ -5,6 +5,7 @@ The environments are kept below the system's folder for temporary files, so that
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -71,15 +72,25 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def listening(port: int, process: subprocess.Popen[str]) -> None:
+    """Return when something accepts connections on a port: servers print before they do."""
+    while process.poll() is None:
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        threading.Event().wait(0.02)
+    pytest.fail(f"it ended with {process.returncode} before it listened on {port}")
+
+
 Run = Callable[..., None]
 
 
 @pytest.fixture
 def run() -> Iterator[Run]:
-    """Start a program and return when it has printed ``until``; it is ended with the test."""
+    """Start a program and return when it has printed ``until`` and a port listens; it is ended with the test."""
     running: list[subprocess.Popen[str]] = []
 
-    def start(command: list[str | Path], folder: Path, until: str, **environ: str) -> None:
+    def start(command: list[str | Path], folder: Path, until: str, port: int, **environ: str) -> None:
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -97,6 +108,7 @@ def run() -> Iterator[Run]:
             printed.append(line)
             if until in line:
                 threading.Thread(target=process.stdout.read, daemon=True).start()  # never block its pipe
+                listening(port, process)
                 return
         pytest.fail("it ended:\n" + "".join(printed[-30:]))
 
@@ -132,6 +144,7 @@ def test_the_mlserver_preset_follows_a_real_mlserver(
         [programs / "mlserver", "start", "."],
         tmp_path,
         "Loaded model 'progression'",
+        http_port,
         PYTHONPATH=str(tmp_path),
     )
     url = f"http://127.0.0.1:{http_port}"
@@ -169,7 +182,7 @@ def test_the_bentoml_preset_reads_a_real_bento(
     built, unbuilt = free_ports(2)
     for what, port in (("progression:7", built), ("service:Progression", unbuilt)):
         serve = [programs / "bentoml", "serve", what, "--host", "127.0.0.1", "--port", str(port)]
-        run([*serve, "--working-dir", "."], tmp_path, "initialized", **home)
+        run([*serve, "--working-dir", "."], tmp_path, "initialized", port, **home)
     asked = [target(f"http://127.0.0.1:{port}", preset="bentoml", timeout=60.0) for port in (built, unbuilt)]
     bento, service = ask_all(asked, 60)
     assert (bento.version, bento.health, bento.detail) == ("7", Health.HEALTHY, None)

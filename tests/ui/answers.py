@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -260,6 +260,7 @@ class HandBoard:
         thorough: bool = False,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
+        landed: Callable[[], None] | None = None,
     ) -> Done:
         for step in self.steps:
             if progress is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -121,6 +121,7 @@ class Project:
         thorough: bool = False,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
+        landed: Callable[[], None] | None = None,
     ) -> Refreshed:
         """Read what has changed in every source since the last time.
 
@@ -128,12 +129,16 @@ class Project:
             thorough: look again even where nothing seems to have changed.
             progress: told what is being read.
             cancel: stops the reading.
+            landed: called, in a thread that reads, when what was read so far is of use: the answers have it.
 
         Raises:
             Cancelled: ``cancel`` was set.
         """
         return self.refresher.refresh(
-            thorough=thorough, progress=progress or (lambda _: None), cancel=cancel or CancelToken()
+            thorough=thorough,
+            progress=progress or (lambda _: None),
+            cancel=cancel or CancelToken(),
+            landed=landed or (lambda: None),
         )
 
     def observe(self) -> tuple[Observation, ...]:

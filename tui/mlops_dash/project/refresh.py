@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -51,15 +51,26 @@ class Refresher:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _token: CancelToken | None = None
     _closed: bool = False
+    _landed: Callable[[], None] = lambda: None
 
-    def refresh(self, *, thorough: bool, progress: ProgressCallback, cancel: CancelToken) -> Refreshed:
+    def refresh(
+        self,
+        *,
+        thorough: bool,
+        progress: ProgressCallback,
+        cancel: CancelToken,
+        landed: Callable[[], None] = lambda: None,
+    ) -> Refreshed:
         """Read what has changed. Blocks; one refresh at a time, a later one waits.
+
+        Args:
+            landed: called, in a thread that reads, when what a source has read so far is of use.
 
         Raises:
             Cancelled: ``cancel`` was set; batches applied so far stand.
         """
         with self._lock:
-            self._token = cancel
+            self._token, self._landed = cancel, landed
             if self._closed:
                 raise Cancelled
             self._forget_what_the_store_lost()
@@ -137,7 +148,7 @@ class Refresher:
             changed, end = self._apply(source, reading, cancel)
         except (SourceError, StoreError) as error:
             cancel.check()
-            return self._failed(source, before, error, position)
+            return self._failed(source, before, error)
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - told as the source's state: the others are read all the same
@@ -147,11 +158,16 @@ class Refresher:
                 f"reading {source.name} failed unexpectedly ({type(error).__name__})",
                 "run `mlops-dash doctor`, and report it if it stays",
             )
-            return self._failed(source, before, surprise, position)
+            return self._failed(source, before, surprise)
+        state = self._arrived(source, end, now)
+        return changed or before is None or before.status is not state.status
+
+    def _arrived(self, source: Source, end: Position, now: datetime) -> SourceStatus:
+        """Remember how far a source was read."""
         empty = Freshness.OK if end.counts else Freshness.ABSENT
         state = SourceStatus(source.name, source.kind, empty, now, now, end.counts, end.warning, end.remedy)
         self._save(state, end.value)
-        return changed or before is None or before.status is not state.status
+        return state
 
     def _apply(self, source: Source, reading: Reading, cancel: CancelToken) -> tuple[bool, Position]:
         changed = False
@@ -160,20 +176,22 @@ class Refresher:
             cancel.check()
             if isinstance(item, Position):
                 end = item
+                if not item.whole:
+                    self._arrived(source, item, _now())
+                    self._landed()
             else:
                 self.store.apply(item)
                 changed = True
-        if end is None:
+        if end is None or not end.whole:
             raise SourceError(f"{source.name} ended without saying where", "run `mlops-dash doctor`")
         return changed, end
 
-    def _failed(
-        self,
-        source: Source,
-        before: SourceStatus | None,
-        error: SourceError | StoreError,
-        position: str | None,
-    ) -> bool:
+    def _failed(self, source: Source, before: SourceStatus | None, error: SourceError | StoreError) -> bool:
+        """Remember why a source could not be read; what it brought before, and its position, stand."""
+        position = self._positions.get(source.name) or self.store.position(source.name)
+        now = self.statuses.get(source.name)
+        if now is not None and now is not before:  # part of it was read
+            before = now
         as_of = before.as_of if before else None
         status = Freshness.STALE if as_of is not None else Freshness.FAILED
         counts = before.counts if before else ""

@@ -83,7 +83,7 @@ def _tracking(uri: str) -> Source:
                 "name a sqlite:///… store under [tracking], or with --tracking-uri",
             ),
         )
-    from mlops_dash.sources.mlflow_sqlite import MlflowSqlite
+    from mlops_dash.sources.mlflow.sqlite import MlflowSqlite
 
     return MlflowSqlite(path)
 

@@ -66,19 +66,22 @@ class Tracks:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a reading ended.
+    """Where a reading ended, or how far it has come.
 
     Attributes:
         value: JSON text of the source's own; handed back at the next reading.
         counts: what the store now holds of this source, for a person: ``100,000 runs``.
         warning: something a person should know though all was read: ``history incomplete (shallow clone)``.
         remedy: what to do about the warning.
+        whole: whether the reading is over. One that is not says that what was read so far is of use and
+            stands: it is shown, and a later reading goes on from there should this one be interrupted.
     """
 
     value: str
     counts: str = ""
     warning: str | None = None
     remedy: str | None = None
+    whole: bool = True
 
 
 class Known(Protocol):
@@ -113,6 +116,22 @@ class Historic(Protocol):
         ...
 
 
+@runtime_checkable
+class Rereadable(Protocol):
+    """A source that can read single runs again at once, whatever it knows of them."""
+
+    def runs(self, run_ids: list[str], reading: Reading) -> Iterator[Batch]:
+        """Yield batches that bring these runs and all that belongs to them up to date.
+
+        A run that is gone is deleted from the store. The source's position is not touched.
+
+        Raises:
+            SourceError: they could not be read.
+            Cancelled: the reading's token was cancelled.
+        """
+        ...
+
+
 class Source(Protocol):
     """A system that is read. Methods run off the event loop and may raise ``SourceError``."""
 
@@ -124,9 +143,10 @@ class Source(Protocol):
         ...
 
     def read(self, reading: Reading) -> Iterator[Batch | Tracks | Position]:
-        """Yield batches, each to be applied in its own transaction, and last one :class:`Position`.
+        """Yield batches, each to be applied in its own transaction, and last one whole :class:`Position`.
 
-        With ``reading.position`` only what has changed since; without, everything.
+        With ``reading.position`` only what has changed since; without, everything. What a person waits for
+        comes first; a position that is not ``whole`` may follow it, and any number of further ones.
 
         Raises:
             SourceError: it could not be read; batches applied before stand, the position stays the old one.

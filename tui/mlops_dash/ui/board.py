@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from mlops_dash.answers.shapes import LiveAnswer, TraceAnswer
@@ -59,8 +60,9 @@ class Board(Protocol):
         thorough: bool = False,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
+        landed: Callable[[], None] | None = None,
     ) -> RefreshedLike:
-        """Read what has changed in every source."""
+        """Read what has changed in every source; ``landed`` is called when a part of it is of use."""
         ...
 
     def observe(self) -> tuple[Observation, ...]:

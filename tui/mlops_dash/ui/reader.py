@@ -27,6 +27,7 @@ from mlops_dash.ui.messages import (
 
 _PROGRESS_EVERY = 0.1  # seconds between two progress messages
 _PARTIAL_EVERY = 1.0  # seconds between two answers from what a long reading has brought so far
+_KEEP_EVERY = 20.0  # seconds between two snapshots of what a long reading has brought
 _PUBLISH_EVERY = 60.0  # seconds between two snapshots of a dashboard that stays open
 
 
@@ -92,7 +93,7 @@ class Reader:
         self._versions_request = 0
         self._published = 0.0
         self._progress: dict[str, Progress] = {}
-        self._told = self._partial = 0.0
+        self._told = self._partial = self._kept = 0.0
 
     @property
     def idle(self) -> bool:
@@ -167,7 +168,10 @@ class Reader:
 
     def _read(self, thorough: bool) -> None:
         self._progress = {}
-        done = self.board.refresh(thorough=thorough, progress=self._on_progress, cancel=self._cancel)
+        self._kept = time.monotonic()
+        done = self.board.refresh(
+            thorough=thorough, progress=self._on_progress, cancel=self._cancel, landed=self._on_landed
+        )
         self._progress = {}
         self._post(Read(done.changed, tuple(done.statuses)))
         now = time.monotonic()
@@ -178,6 +182,14 @@ class Reader:
     def _observe(self) -> None:
         self.board.observe()
         self._post(Observed())
+
+    def _on_landed(self) -> None:
+        """Show what a reading has brought so far, and keep it for the next start."""
+        self.ask_live()
+        now = time.monotonic()
+        if now - self._kept > _KEEP_EVERY:
+            self._kept = now
+            self.board.publish()
 
     def _on_progress(self, progress: Progress) -> None:
         now = time.monotonic()

@@ -14,7 +14,7 @@ Tail = tuple[int, str]
 
 @dataclass(slots=True)
 class Mark:
-    """A position of :class:`mlops_dash.sources.mlflow_sqlite.MlflowSqlite`.
+    """A position of :class:`mlops_dash.sources.mlflow.sqlite.MlflowSqlite`.
 
     Attributes:
         file: device and inode of the file that was read.

@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 from mlops_dash.domain.progress import Progress
 from mlops_dash.sources.base import Apply, Batch, Reading, Tracks
-from mlops_dash.sources.mlflow_columns import (
+from mlops_dash.sources.mlflow.sqlite.columns import (
     DATASET,
     DATASET_INPUT,
     GROWING,
@@ -37,9 +37,9 @@ from mlops_dash.sources.mlflow_columns import (
     shape_column,
     whole_sql,
 )
-from mlops_dash.sources.mlflow_connection import Reader
-from mlops_dash.sources.mlflow_position import ROWS_PER_BLOCK, Mark, Tail, differing_ranges
-from mlops_dash.sources.mlflow_repair import recovered
+from mlops_dash.sources.mlflow.sqlite.connection import Reader
+from mlops_dash.sources.mlflow.sqlite.position import ROWS_PER_BLOCK, Mark, Tail, differing_ranges
+from mlops_dash.sources.mlflow.sqlite.repair import recovered
 
 # per lane: a read lock of some 80 ms; less would leave row groups unfilled, which are written twice
 _ROWS_AT_ONCE = 600_000

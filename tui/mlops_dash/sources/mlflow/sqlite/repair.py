@@ -9,8 +9,8 @@ from typing import Any
 
 from mlops_dash.sources.base import Apply, Batch
 from mlops_dash.sources.columns import Columns
-from mlops_dash.sources.mlflow_columns import Schema, Shape, rows_sql, shape_column
-from mlops_dash.sources.mlflow_connection import Reader, explain
+from mlops_dash.sources.mlflow.sqlite.columns import Schema, Shape, rows_sql, shape_column
+from mlops_dash.sources.mlflow.sqlite.connection import Reader, explain
 
 _ROWS_AT_ONCE = 8192
 

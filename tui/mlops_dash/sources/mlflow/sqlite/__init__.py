@@ -13,10 +13,10 @@ from typing import Any
 from mlops_dash.domain.progress import Cancelled
 from mlops_dash.errors import DashError, SourceError
 from mlops_dash.sources.base import Batch, Position, Reading, Tracks
-from mlops_dash.sources.mlflow_columns import quoted
-from mlops_dash.sources.mlflow_connection import FileState, Reader, check_header, explain, file_state
-from mlops_dash.sources.mlflow_pass import Pass
-from mlops_dash.sources.mlflow_position import Mark
+from mlops_dash.sources.mlflow.sqlite.columns import quoted
+from mlops_dash.sources.mlflow.sqlite.connection import FileState, Reader, check_header, explain, file_state
+from mlops_dash.sources.mlflow.sqlite.position import Mark
+from mlops_dash.sources.mlflow.sqlite.reading import Pass
 
 
 class MlflowSqlite:
