@@ -87,7 +87,7 @@ Run = Callable[..., None]
 
 @pytest.fixture
 def run() -> Iterator[Run]:
-    """Start a program and return when it has printed ``until`` and a port listens; it is ended with the test."""
+    """Start a program and return when it has printed ``until`` and a port listens; it ends with the test."""
     running: list[subprocess.Popen[str]] = []
 
     def start(command: list[str | Path], folder: Path, until: str, port: int, **environ: str) -> None:
