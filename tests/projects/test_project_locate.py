@@ -8,8 +8,10 @@ import pytest
 
 from git_projects import GitProject
 from mlops_dash.config import Config, GitConfig, TrackingConfig
-from mlops_dash.errors import UsageError
-from mlops_dash.project.locate import Located, absolute, kind_of, locate, sqlite_path
+from mlops_dash.errors import SourceError, UsageError
+from mlops_dash.project.locate import Located, kind_of, locate, sqlite_path
+from mlops_dash.sources.base import Reading
+from mlops_dash.sources.mlflow.address import absolute
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +20,11 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
+
+
+class KnownNothing:
+    def rows(self, question: str, /, **parameters: object) -> list[tuple[object, ...]]:
+        return []
 
 
 @pytest.fixture
@@ -162,3 +169,39 @@ def test_fault_42_a_bare_repository_is_found(tmp_path: Path) -> None:
     bare = GitProject(tmp_path / "wine.git", bare=True)
     here = locate(bare.root, Config(), None)
     assert (here.repository, here.name) == (bare.root, "wine")
+
+
+def test_runs_in_files_are_found_where_there_is_no_database(repository: Path) -> None:
+    (repository / "mlruns" / ".trash").mkdir(parents=True)
+    assert found(repository).tracking is None  # as MLflow: a folder without experiments is none
+    (repository / "mlruns" / "0").mkdir()
+    (repository / "mlruns" / "0" / "meta.yaml").touch()
+    assert found(repository / "src").tracking == str(repository / "mlruns")
+    (repository / "mlflow.db").touch()
+    assert found(repository).tracking == f"sqlite:///{repository}/mlflow.db"
+
+
+def test_a_cache_outlives_a_change_of_the_password(repository: Path) -> None:
+    first, second, elsewhere = (
+        found(repository, option=f"postgresql://{place}/mlflow")
+        for place in ("dev1:one@db", "dev1:two@db", "dev1:one@other")
+    )
+    assert first.identity == second.identity != elsewhere.identity
+
+
+def test_a_folder_of_runs_is_one_however_it_is_written(repository: Path) -> None:
+    ways = ("mlruns", "file:mlruns", f"file://{Path.cwd()}/mlruns", "./mlruns")
+    assert len({found(repository, option=way).identity for way in ways}) == 1
+
+
+@pytest.mark.parametrize(
+    "uri", ["databricks", "oracle://dev1:hunter2@h/d", "sqlite://", "file://elsewhere/x"]
+)
+def test_a_store_of_another_kind_is_refused_with_what_to_do(repository: Path, uri: str) -> None:
+    from mlops_dash.project.sources import first_sources
+
+    (source,) = first_sources(found(repository, option=uri), None)
+    with pytest.raises(SourceError) as refused:
+        list(source.read(Reading(None, KnownNothing())))
+    assert refused.value.remedy
+    assert "hunter2" not in str(refused.value)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_dash.cli.command import DONE, USAGE
-from mlops_dash.cli.failures import scrub
 from mlops_dash.cli.opening import ProgressLine, tell_sources
 from mlops_dash.cli.output import json_text, stderr, stdout
+from mlops_dash.domain.secrets import shown_address
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, RefusedError, UsageError
 
@@ -118,7 +118,7 @@ def _found(project: Project, folder: Path) -> Found:
     states = project.store.records("git_state")
     repository = project.located.repository
     return Found(
-        tracking=scrub(project.located.tracking) if project.located.tracking else None,
+        tracking=shown_address(project.located.tracking) if project.located.tracking else None,
         repo=os.path.relpath(repository, folder) if repository else None,
         main=states[0]["main"] if states else None,
         environments=environments,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -11,18 +10,12 @@ from pathlib import Path
 
 from mlops_dash import __version__
 from mlops_dash.cli.output import has_colour, stderr
+from mlops_dash.domain.secrets import scrub
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError
 from mlops_dash.paths import state_dir
 
 KEPT_LOGS = 10
-_URL_SECRET = re.compile(r"(://)[^/?#@\s'\"]+@")
-_NAMED_SECRET = re.compile(
-    r"((?:\w*password|\w*passwd|\w*token|\w*secret|api_?key|authorization)[\"']?\s*[=:]\s*)(?:bearer\s+|basic\s+)?"
-    r"[^\s&,;)}\"']+|((?:bearer|basic)\s+)[\w.~+/=-]{6,}",
-    re.IGNORECASE,
-)
-_SECRET_VARIABLE = re.compile(r"PASSWORD|PASSWD|TOKEN|SECRET|CREDENTIAL|API_?KEY|ACCESS_KEY", re.IGNORECASE)
 
 
 def tell(error: DashError) -> None:
@@ -39,15 +32,6 @@ def tell_unexpected(error: BaseException) -> None:
     where = f"The traceback is in {path}" if path else "No traceback could be written"
     text = visible(scrub(str(error)), 300)
     tell(DashError(f"an error of its own: {type(error).__name__}: {text}", where))
-
-
-def scrub(text: str) -> str:
-    """Return ``text`` without passwords in addresses, named secrets and secret environment variables."""
-    for name, value in os.environ.items():
-        if len(value) >= 6 and _SECRET_VARIABLE.search(name):
-            text = text.replace(value, "***")
-    text = _URL_SECRET.sub(r"\1***@", text)
-    return _NAMED_SECRET.sub(lambda match: f"{match[1] or match[2]}***", text)
 
 
 def _lines(text: str) -> str:

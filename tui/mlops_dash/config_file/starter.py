@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mlops_dash.domain.secrets import shown_address
 from mlops_dash.domain.text import visible
 
 
@@ -75,7 +76,7 @@ def _tracking(found: Found) -> str:
     if found.tracking is None:
         lines += ["# found: no tracking store (neither MLFLOW_TRACKING_URI nor mlflow.db)"]
     else:
-        lines += [f"# found: {_remark(found.tracking)}"]
+        lines += [f"# found: {_remark(shown_address(found.tracking))}"]
     lines += [
         '# uri = "sqlite:///mlflow.db"  # default: MLFLOW_TRACKING_URI, else mlflow.db in the repository\n'
     ]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from mlops_dash.config import Config
 from mlops_dash.errors import UsageError
+from mlops_dash.sources.mlflow.address import Address, Kind, absolute
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,15 @@ class Located:
 
     @property
     def identity(self) -> str:
-        """A short name for this combination of sources, that of its cache, through every symbolic link."""
-        tracking = self.tracking or ""
-        if path := sqlite_path(tracking):
-            tracking = tracking.replace(str(path), os.path.realpath(path))
+        """A short name for this combination of sources, that of its cache, through every symbolic link.
+
+        A password is no part of it: the cache outlives a change of it, and nothing can be learned of it.
+        """
+        address = Address.of(self.tracking or "")
+        tracking = address.shown
+        if (path := address.path) is not None and self.tracking:
+            at = os.path.realpath(path)
+            tracking = at if address.kind is Kind.FILES else tracking.replace(str(path), at)
         text = "\n".join([tracking, os.path.realpath(self.repository or self.folder)])
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
@@ -77,9 +81,28 @@ def locate(
     ):
         if uri:
             return Located(folder, repository, absolute(uri, against), source, default, base)
-    found = next((p for p in (default, folder / "mlflow.db") if p.is_file()), None)
-    uri = f"sqlite:///{found}" if found is not None else None
-    return Located(folder, repository, uri, "default", default, base)
+    return Located(folder, repository, _default(default, folder), "default", default, base)
+
+
+def _default(default: Path, folder: Path) -> str | None:
+    """Return the store that MLflow keeps where nothing is configured: a file, in older projects a folder."""
+    database = next((path for path in (default, folder / "mlflow.db") if path.is_file()), None)
+    if database is not None:
+        return f"sqlite:///{database}"
+    folders = (default.with_name("mlruns"), folder / "mlruns")
+    return next((str(path) for path in folders if _holds_experiments(path)), None)
+
+
+def _holds_experiments(folder: Path) -> bool:
+    """Tell whether MLflow would take a folder for a store: one of an experiment is in it."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(
+                entry.name.isdigit() and os.path.lexists(os.path.join(entry.path, "meta.yaml"))
+                for entry in entries
+            )
+    except OSError:
+        return False
 
 
 def _repository(folder: Path, base: Path, config: Config, repo: Path | None) -> Path | None:
@@ -108,37 +131,12 @@ def enclosing_repository(folder: Path) -> Path | None:
     return None
 
 
-_SQLITE = re.compile(r"sqlite(?:\+[a-z0-9_]+)?:///")
-
-
-def absolute(uri: str, against: Path) -> str:
-    """Make a relative SQLite or file address absolute; others stay as they are."""
-    sqlite = _SQLITE.match(uri)
-    if sqlite is not None:
-        path, question, query = uri[sqlite.end() :].partition("?")
-        return f"sqlite:///{_resolved(path, against)}{question}{query}"
-    if "://" not in uri and not uri.startswith(("file:", "databricks", "uc:")):
-        return str(_resolved(uri, against))
-    return uri
-
-
-def _resolved(path: str, against: Path) -> Path:
-    return Path(os.path.abspath(against / os.path.expanduser(path)))
-
-
 def sqlite_path(uri: str) -> Path | None:
     """Return the file of a ``sqlite:`` address, ``None`` for every other kind."""
-    sqlite = _SQLITE.match(uri)
-    if sqlite is None:
-        return None
-    path = uri[sqlite.end() :].partition("?")[0]
-    return Path(unquote(path) if "%" in path and not Path(path).exists() else path)
+    address = Address.of(uri)
+    return address.path if address.kind is Kind.SQLITE else None
 
 
 def kind_of(uri: str) -> str:
     """Name the kind of a tracking store by its address, for a person."""
-    scheme = urlsplit(uri).scheme.partition("+")[0].lower()
-    if uri == "databricks":
-        return "mlflow-databricks"
-    kinds = {"sqlite": "mlflow-sqlite", "http": "mlflow-http", "https": "mlflow-http", "file": "mlflow-files"}
-    return kinds.get(scheme, f"mlflow-{scheme}" if scheme else "mlflow-files")
+    return Address.of(uri).kind.value

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 
 from mlops_dash.config import Config
 from mlops_dash.errors import SourceError
-from mlops_dash.project.locate import Located, kind_of, sqlite_path
+from mlops_dash.project.locate import Located
 from mlops_dash.sources.base import Apply, Batch, Position, Reading, Source
 from mlops_dash.sources.git import GitSource
+from mlops_dash.sources.mlflow.address import Address, Kind
 
 _IN_GIT = {"gto": "git-tags", "data": "dvc"}
 
@@ -72,20 +73,34 @@ def second_sources(git: GitSource | SourceError | None, known: Collection[str] =
 
 
 def _tracking(uri: str) -> Source:
-    path = sqlite_path(uri)
-    if path is None:
-        kind = kind_of(uri)
-        return Unreadable(
-            "tracking",
-            kind,
-            SourceError(
-                f"this version reads tracking stores in SQLite files only, and this is {kind}",
-                "name a sqlite:///… store under [tracking], or with --tracking-uri",
-            ),
-        )
-    from mlops_dash.sources.mlflow.sqlite import MlflowSqlite
+    """Return the reader of a tracking store, by its address; each brings its libraries only now."""
+    address = Address.of(uri)
+    try:
+        return _reader(address)
+    except SourceError as error:
+        return Unreadable("tracking", address.kind.value, error)
 
-    return MlflowSqlite(path)
+
+def _reader(address: Address) -> Source:
+    match address.kind:
+        case Kind.SQLITE if address.path is not None:
+            from mlops_dash.sources.mlflow.sqlite import MlflowSqlite
+
+            return MlflowSqlite(address.path)
+        case Kind.DATABRICKS:
+            raise SourceError(
+                "a Databricks workspace is not read: it is no tracking server that anybody can run",
+                "name a tracking server, a database or a folder under [tracking], or with --tracking-uri",
+            )
+        case Kind.SQLITE | Kind.FILES if address.path is None:
+            raise SourceError(
+                f"the tracking address names no file on this machine: {address.shown}",
+                "write sqlite:////path/to/mlflow.db, or the path of an mlruns folder",
+            )
+    raise SourceError(
+        f"no reader for this kind of tracking store: {address.shown or 'an empty address'}",
+        "name one under [tracking], or with --tracking-uri, that starts with sqlite:///",
+    )
 
 
 def commit_batches(git: GitSource, commits: Sequence[str]) -> Iterator[Batch]:

@@ -32,7 +32,7 @@ def _no_tracking(located: Located) -> SourceStatus:
         "tracking",
         "mlflow",
         Freshness.ABSENT,
-        detail=f"MLFLOW_TRACKING_URI is not set, and there is no {located.looked_at}",
+        detail=f"MLFLOW_TRACKING_URI is not set, and there is no {located.looked_at} and no mlruns beside it",
         remedy='set MLFLOW_TRACKING_URI, or write uri = "…" under [tracking] in mlops-dash.toml',
     )
 

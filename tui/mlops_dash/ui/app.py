@@ -96,8 +96,11 @@ def run(project_factory: Callable[[], Board], *, known_as: str | None = None) ->
     if app.fatal is not None:
         _tell(app.fatal)
         code = app.fatal.exit_code
-    for problem in app.problems:
-        print(problem, file=sys.stderr)
+    if app.problems:
+        from mlops_dash.domain.secrets import scrub
+
+        for problem in app.problems:
+            print(scrub(problem), file=sys.stderr)
     if not app.let_go():
         # A thread is still inside a driver's call that can't be cancelled: nobody should wait for it.
         sys.stdout.flush()
@@ -116,7 +119,8 @@ def _glance(known_as: str | None) -> tuple[Path | None, Glance | None]:
 
 
 def _tell(error: DashError) -> None:
+    from mlops_dash.domain.secrets import scrub
     from mlops_dash.domain.text import visible
 
-    for line in str(error).splitlines():
+    for line in scrub(str(error)).splitlines():
         print(f"mlops-dash: {visible(line)}", file=sys.stderr)
