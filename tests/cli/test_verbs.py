@@ -90,6 +90,21 @@ def test_sql_that_cannot_be_answered_is_told_with_exit_2(say, repository, query,
     assert listing(repository) == before
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select now() -- the time",
+        "select now(); -- the time",
+        "select now();;",
+        "select now() /* ; */;\n-- é; x\n",
+    ],
+)
+def test_sql_may_end_with_semicolons_and_comments(say, repository, query):
+    said = say("sql", query, "--json")
+    assert said.code == 0, said.err
+    assert len(said.json["rows"]) == 1
+
+
 def test_sql_takes_its_query_from_standard_input(say, repository, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("select 42 as answer"))
     assert say("sql", "-", "--csv").out == "answer\n42\n"

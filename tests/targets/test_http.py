@@ -309,6 +309,15 @@ def test_an_unknown_host_is_unknown(target: MakeTarget) -> None:
     assert (seen.answered, seen.health) == (False, Health.UNKNOWN)
 
 
+@pytest.mark.parametrize(("number", "version"), [(b"4.0", "4"), (b"4", "4"), (b"4.5", "4.5"), (b"NaN", None)])
+def test_fault_26_a_version_written_as_a_number_is_that_number(
+    serve: Serve, target: MakeTarget, number: bytes, version: str | None
+) -> None:
+    server = serve(healthy(lambda _: response(body=b'{"version": ' + number + b"}")))
+    (seen,) = ask_all([target(server.url)], 10)
+    assert (seen.answered, seen.version) == (version is not None, version)
+
+
 def test_the_version_can_stand_in_a_header(serve: Serve, target: MakeTarget) -> None:
     server = serve(lambda *_: response(body="pong", x_model_version="12"))
     settings = {"identity": "/ping", "version": "header:X-Model-Version", "run": None, "health": None}

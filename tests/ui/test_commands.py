@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mlops_dash.config import Config
-from mlops_dash.config_file.problems import COMMANDS
+from mlops_dash.config_file.keys import DEFAULT_KEYS, is_key
+from mlops_dash.config_file.problems import THEMES
 from mlops_dash.ui import commands
 from mlops_dash.ui.screens.help import help_facts
+from mlops_dash.ui.theme import THEMES as OWN_THEMES
 from ui.answers import HandBoard, live
 from ui.driving import LARGE, SMALL, dashboard, lines, live_of, press, said, text
 
@@ -29,7 +31,14 @@ def test_no_two_commands_of_a_screen_share_a_key() -> None:
 
 
 def test_the_configuration_knows_every_command() -> None:
-    assert set(COMMANDS) == set(commands.BY_ID)
+    assert {command.id: command.keys for command in commands.COMMANDS} == dict(DEFAULT_KEYS)
+    assert all(is_key(key) for keys in DEFAULT_KEYS.values() for key in keys.split(",") if key)
+
+
+async def test_every_theme_that_a_configuration_may_name_exists() -> None:
+    async with dashboard() as pilot:
+        assert set(THEMES) <= set(pilot.app.available_themes)
+        assert {theme.name for theme in OWN_THEMES} <= set(THEMES)
 
 
 def test_the_readme_table_has_every_command() -> None:

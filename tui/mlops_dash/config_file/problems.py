@@ -10,36 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from mlops_dash.config_file.keys import DEFAULT_KEYS, is_key, plain, remedy_for, split
 from mlops_dash.config_file.places import Place
 from mlops_dash.domain.text import visible
 
 PRESETS = ("mlserver", "bentoml", "mlops-dash")
-COMMANDS = (
-    "ask",
-    "back",
-    "browse",
-    "copy",
-    "down",
-    "filter",
-    "first",
-    "full",
-    "help",
-    "last",
-    "live",
-    "next",
-    "open",
-    "page_down",
-    "page_up",
-    "palette",
-    "previous",
-    "quit",
-    "refresh",
-    "suspend",
-    "theme",
-    "trace",
-    "up",
-    "versions",
-)
+THEMES = (
+    "mlops-dash-dark mlops-dash-light textual-dark textual-light ansi-dark ansi-light atom-one-dark atom-one-light "
+    "catppuccin-frappe catppuccin-latte catppuccin-macchiato catppuccin-mocha dracula flexoki gruvbox "
+    "monokai nord rose-pine rose-pine-dawn rose-pine-moon solarized-dark solarized-light tokyo-night"
+).split()
 _ENVIRONMENT_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET = re.compile(
@@ -119,13 +99,37 @@ def look_at_meaning(data: Mapping[str, Any], tell: Told) -> None:
     metrics = data.get("metrics", {})
     for name in sorted({*metrics.get("lower_is_better", ())} & {*metrics.get("higher_is_better", ())}):
         tell(("metrics", "higher_is_better"), f"“{name}” stands in lower_is_better too", "keep one of them")
-    for name in data.get("keys", {}):
-        if name not in COMMANDS:
-            tell(("keys", name), "is no command", nearest(name, COMMANDS))
+    theme = data.get("ui", {}).get("theme")
+    if theme is not None and theme not in THEMES:
+        tell(("ui", "theme"), f"“{theme[:60]}” is no theme", nearest(theme, THEMES))
+    look_at_keys(data.get("keys", {}), tell)
     for name, environment in data.get("environments", {}).items():
         target = environment.get("target", {})
         if target.get("kind") == "http":
             _look_at_http(target, ("environments", name, "target"), tell)
+
+
+def look_at_keys(configured: Mapping[str, str], tell: Told) -> None:
+    """Tell of unknown commands, of what is no key, and of keys that two commands would have."""
+    owners = {
+        plain(key): command
+        for command, keys in DEFAULT_KEYS.items()
+        if command not in configured
+        for key in keys.split(",")
+        if key
+    }
+    for name, text in configured.items():
+        if name not in DEFAULT_KEYS:
+            tell(("keys", name), "is no command", nearest(name, DEFAULT_KEYS))
+            continue
+        for key in (part.strip() for part in split(text)):
+            if not is_key(key):
+                tell(("keys", name), f"“{key[:60]}” is no key" if key else "is empty", remedy_for(key))
+                continue
+            owner = owners.setdefault(plain(key), name)
+            if owner != name:
+                remedy = f'choose another, or give {owner} one of its own: {owner} = "…"'
+                tell(("keys", name), f"“{key}” is the key of {owner} too", remedy)
 
 
 def _look_at_http(target: Mapping[str, Any], place: Place, tell: Told) -> None:

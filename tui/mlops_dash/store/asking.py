@@ -57,6 +57,18 @@ def fetch_plain(
         return columns, (relation if limit is None else relation.limit(limit)).fetchall()
 
 
+def bare(text: str) -> str:
+    """Return SQL without the comments and semicolons at its end: a statement with them cannot be part of
+    another."""
+    data = text.encode("utf-8", "replace")
+    end = len(data)
+    for offset, kind in reversed(duckdb.tokenize(data.decode())):  # offsets count bytes
+        if kind != duckdb.token_type.comment and data[offset : offset + 1] != b";":
+            break
+        end = offset
+    return data[:end].decode()
+
+
 def is_damage(error: Exception) -> bool:
     """Tell whether an error says that the file itself is damaged."""
     return _DAMAGE.search(str(error)) is not None

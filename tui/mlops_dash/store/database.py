@@ -17,7 +17,7 @@ from mlops_dash.domain.freshness import SourceStatus
 from mlops_dash.errors import StoreError
 from mlops_dash.sources.base import Batch, Tracks
 from mlops_dash.store import snapshot
-from mlops_dash.store.asking import fetch, fetch_plain, first_line, is_broken, is_damage
+from mlops_dash.store.asking import bare, fetch, fetch_plain, first_line, is_broken, is_damage
 from mlops_dash.store.ingest import Columns, apply_batch, apply_tracks, table_columns
 from mlops_dash.store.questions import question, statements, store_sql
 from mlops_dash.store.remembered import read_sources, write_observations, write_source
@@ -225,7 +225,7 @@ class Store:
         """Answer a question of the user's own. It reads: no file, extension, setting or row is touched.
 
         Args:
-            text: one SQL statement.
+            text: one SQL statement; semicolons and comments may follow it.
             limit: rows returned at most; ``None`` for all.
 
         Raises:
@@ -234,7 +234,7 @@ class Store:
         generation = self._generation
         cursor = self._cursor().cursor()
         try:
-            found = cursor.extract_statements(text)
+            found = cursor.extract_statements(bare(text))
             if len(found) != 1:
                 raise StoreError("Write one SQL statement." if found else "The SQL is empty.")
             if found[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ def parse_where(text: str) -> Where:
 def find(where: Where, headers: Mapping[str, str], document: Any) -> tuple[str, ...]:
     """Return the distinct facts at a place, in order: more than one only below a :class:`Matching` step.
 
-    Strings and numbers are facts; null, true, false, lists, objects and empty strings are none.
+    Strings and finite numbers are facts, a whole number as an integer (JSON has one kind of number: 4.0 is
+    4); null, true, false, NaN, infinities, lists, objects and empty strings are none.
     """
     if isinstance(where, Header):
         found: Iterable[Any] = (headers.get(where.name),)
@@ -94,6 +96,8 @@ def _enter(outer: Any, step: Step) -> Iterable[Any]:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return json.dumps(value)
-    return ""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return ""
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else json.dumps(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""

@@ -60,5 +60,5 @@ def fail(name: str, evidence: str, remedy: str) -> Step:
 
 
 def failed(name: str, error: DashError, remedy: str = "mlops-dash sync shows the whole message") -> Step:
-    """Return a step that failed with an error that says itself what to do, or ``remedy`` where it does not."""
+    """Return a step that failed with an error that says what to do, or ``remedy`` where it does not."""
     return Step(name, State.FAIL, error.message, error.remedy or remedy)
