@@ -16,9 +16,10 @@ from mlops_dash.domain.text import visible
 
 PRESETS = ("mlserver", "bentoml", "mlops-dash")
 THEMES = (
-    "mlops-dash-dark mlops-dash-light textual-dark textual-light ansi-dark ansi-light atom-one-dark atom-one-light "
-    "catppuccin-frappe catppuccin-latte catppuccin-macchiato catppuccin-mocha dracula flexoki gruvbox "
-    "monokai nord rose-pine rose-pine-dawn rose-pine-moon solarized-dark solarized-light tokyo-night"
+    "mlops-dash-dark mlops-dash-light textual-dark textual-light ansi-dark ansi-light "
+    "atom-one-dark atom-one-light catppuccin-frappe catppuccin-latte catppuccin-macchiato "
+    "catppuccin-mocha dracula flexoki gruvbox monokai nord rose-pine rose-pine-dawn rose-pine-moon "
+    "solarized-dark solarized-light tokyo-night"
 ).split()
 _ENVIRONMENT_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
