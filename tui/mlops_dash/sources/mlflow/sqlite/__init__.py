@@ -13,7 +13,7 @@ from typing import Any
 from mlops_dash.domain.progress import Cancelled
 from mlops_dash.errors import DashError, SourceError
 from mlops_dash.sources.base import Batch, Position, Reading, Tracks
-from mlops_dash.sources.mlflow.sqlite.columns import quoted
+from mlops_dash.sources.mlflow.sqlite.columns import METRIC_VALUE, quoted
 from mlops_dash.sources.mlflow.sqlite.connection import FileState, Reader, check_header, explain, file_state
 from mlops_dash.sources.mlflow.sqlite.position import Mark
 from mlops_dash.sources.mlflow.sqlite.reading import Pass
@@ -82,7 +82,7 @@ class MlflowSqlite:
         sql = (
             "select '' as run, '' as key, 0 as step, 0 as time, 0.0 as value union all "
             'select * from (select run_uuid, "key", step, timestamp, '
-            "case when is_nan then null else cast(value as real) end from metrics "
+            f"{METRIC_VALUE} from metrics "
             f'where run_uuid in ({quoted(run_ids)}) and "key" in ({quoted(keys)}) '
             'order by run_uuid, "key", step, timestamp, rowid)'
         )

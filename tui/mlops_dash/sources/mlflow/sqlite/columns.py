@@ -17,10 +17,16 @@ Schema = dict[str, frozenset[str]]
 _SEPARATOR = "char(31)"
 _TINY_SHAPE = {"text": "''", "integer": "0", "real": "0.0", "boolean": "0"}
 _LARGEST = "1.7976931348623157e308"  # MLflow stores infinities as the largest double
-_METRIC = (
+METRIC_VALUE = (
     f"case when is_nan then null when value >= {_LARGEST} then 9e999 "
     f"when value <= -{_LARGEST} then -9e999 else cast(value as real) end"
 )
+# as mlflow.entities.LoggedModelStatus.from_int
+_MODEL_STATUS = (
+    "case status when 0 then 'UNSPECIFIED' when 1 then 'PENDING' when 2 then 'READY' when 3 then 'FAILED' "
+    "else cast(status as text) end"
+)
+_DELETED = "'Deleted_Internal'"  # the stage of versions that were deleted: MLflow keeps their rows
 _RUN_NAME = (
     "coalesce(nullif(name, ''), "
     "(select t.value from tags as t where t.\"key\" = 'mlflow.runName' and t.run_uuid = runs.run_uuid))"
@@ -117,7 +123,7 @@ METRIC = Shape(
     "metrics",
     (
         *_plain("latest_metrics", "run_id=run_uuid", "key"),
-        Column("value", _METRIC, "real", ("latest_metrics.value", "latest_metrics.is_nan")),
+        Column("value", METRIC_VALUE, "real", ("latest_metrics.value", "latest_metrics.is_nan")),
         *_plain("latest_metrics", "step", "logged_at=timestamp", kind="integer"),
         *_plain("latest_metrics", "is_nan", kind="boolean"),
     ),
@@ -163,11 +169,12 @@ LOGGED_MODEL = Shape(
         *_plain(
             "logged_models", "model_id", "experiment_id", "name", "artifact_location", "run_id=source_run_id"
         ),
-        *_plain("logged_models", "status"),
+        Column("status", _MODEL_STATUS, "text", ("logged_models.status",)),
         *_plain("logged_models", "creation_time=creation_timestamp_ms", kind="integer"),
     ),
     ("model_id",),
     ("model_id", "name", "status", "lifecycle_stage"),
+    where="lifecycle_stage is not 'deleted'",
 )
 EXPERIMENT = Shape(
     "experiment",
@@ -203,6 +210,7 @@ MODEL_VERSION = Shape(
         *_plain("model_versions", "user_id", "description"),
     ),
     ("name", "version"),
+    where=f"current_stage is not {_DELETED}",
 )
 MODEL_ALIAS = Shape(
     "model_alias",
@@ -217,6 +225,8 @@ MODEL_VERSION_TAG = Shape(
     "version tags",
     _plain("model_version_tags", "name", "version", "key", "value"),
     ("name", "version", "key"),
+    where="(name, version) not in "
+    f"(select name, version from model_versions where current_stage = {_DELETED})",
 )
 
 SMALL = (EXPERIMENT, REGISTERED_MODEL, MODEL_VERSION, MODEL_ALIAS, MODEL_VERSION_TAG)
@@ -278,14 +288,15 @@ def whole_sql(shape: Shape, schema: Schema) -> str:
     parts = [f"coalesce(cast({_value(column, schema)} as text), char(29))" for column in shape.columns]
     joined = f" || {_SEPARATOR} || ".join(parts)
     return (
-        f"select count(*) as rows, coalesce(group_concat({joined}, char(30)), '') as text from {shape.source}"
+        f"select count(*) as rows, coalesce(group_concat({joined}, char(30)), '') as text "
+        f"from {shape.source} where {shape.where}"
     )
 
 
 def identity_sql(source: str, columns: tuple[str, ...], row: int | None = None) -> str:
-    """Return table, number and identity of one row: of the one with the largest number by default."""
+    """Return table, whether ``row`` was named, number and identity of one row, by default of the last one."""
     return (
-        f"select '{source}' as name, rowid as row, {_identity(columns)} as identity from {source} "
+        f"select '{source}' as name, {int(row is not None)} as named, rowid as row, {_identity(columns)} as identity from {source} "
         f"where rowid = {'(select max(rowid) from ' + source + ')' if row is None else row}"
     )
 
