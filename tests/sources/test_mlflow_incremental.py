@@ -6,10 +6,14 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mlops_dash.sources.base import Reading
+from mlops_dash.sources.mlflow.sqlite import reading as sqlite_reading
 
 from .conftest import Board, OtherProcess
 
@@ -195,6 +199,85 @@ def _renamed(database: Path) -> bool:
     found = connection.execute("select 1 from experiments where name = 'wines'").fetchone()
     connection.close()
     return found is not None
+
+
+def _with_many_tags(database: Path, rows: int) -> None:
+    """Give a run more tags than one reading compares."""
+    (run,) = run_ids(database)[:1]
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executemany(
+            "insert into tags (key, value, run_uuid) values (?, 'old', ?)",
+            ((f"many-{number}", run) for number in range(rows)),
+        )
+
+
+def test_an_edit_of_an_old_row_shows_before_a_sweep_has_gone_round(
+    tracking_db: Path, board_of: Callable[[Path], Board], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_reading, "SWEEP_UNTIL", 0)  # each reading compares the least that it may
+    _with_many_tags(tracking_db, 100_000)
+    board = board_of(tracking_db)
+    board.refresh()
+    for key in ("many-1", "many-50000", "many-99999"):
+        with closing(sqlite3.connect(tracking_db)) as connection, connection:
+            connection.execute("update tags set value = 'new' where key = ?", (key,))
+        refreshes = 0
+        while board.source.changed(board.position):
+            board.refresh()
+            refreshes += 1
+        assert 1 <= refreshes <= 5
+        assert board.asked(f"select value from tag where key = '{key}'") == [("new",)]
+    assert board.asked("select count(*), count(distinct rowno) from tag where value in ('old', 'new')") == [
+        (100_000, 100_000)
+    ]
+
+
+def test_a_thorough_reading_compares_everything(
+    tracking_db: Path, board_of: Callable[[Path], Board], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_reading, "SWEEP_UNTIL", 0)
+    _with_many_tags(tracking_db, 100_000)
+    board = board_of(tracking_db)
+    board.refresh()
+    with closing(sqlite3.connect(tracking_db)) as connection, connection:
+        connection.execute("update tags set value = 'new' where key like 'many-%777'")
+    board.refresh(thorough=True)
+    assert board.content() == fresh(tracking_db, board_of)
+
+
+def test_the_sweep_goes_on_while_runs_are_added(
+    tracking_db: Path, board_of: Callable[[Path], Board], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_reading, "SWEEP_UNTIL", 0)
+    _with_many_tags(tracking_db, 100_000)
+    board = board_of(tracking_db)
+    board.refresh()
+    with closing(sqlite3.connect(tracking_db)) as connection, connection:
+        connection.execute("update tags set value = 'new' where key = 'many-99000'")
+    client, runs = client_of(tracking_db), run_ids(tracking_db)
+    for _ in range(5):  # never two refreshes without a write between them
+        _new_run(client, runs)
+        board.refresh()
+    assert board.asked("select value from tag where key = 'many-99000'") == [("new",)]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__.strip("_"))
+def test_single_runs_are_read_again_at_once(
+    edit: Edit, tracking_db: Path, board_of: Callable[[Path], Board]
+) -> None:
+    board = board_of(tracking_db)
+    board.refresh()
+    edit(client_of(tracking_db), run_ids(tracking_db))
+    position = board.position
+    every = sorted({*run_ids(tracking_db), *(row[0] for row in board.asked("select run_id from run"))})
+    for batch in board.source.runs(every, Reading(None, board.store)):
+        board.store.apply(batch)
+    now = fresh(tracking_db, board_of)
+    for table in ("run", "param", "tag", "metric", "dataset_input"):
+        assert board.content()[table] == now[table]
+    assert board.position == position
+    board.refresh()
+    assert board.content() == now
 
 
 def test_nothing_changed_writes_nothing(tracking_db: Path, board_of: Callable[[Path], Board]) -> None:

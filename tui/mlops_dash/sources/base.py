@@ -157,3 +157,10 @@ class Source(Protocol):
     def close(self) -> None:
         """Release connections and files."""
         ...
+
+
+def run_counts(known: Known) -> str:
+    """Say how many runs the store holds now: ``100,000 runs``. Deleted ones count where all are."""
+    ((runs, deleted),) = known.rows("tracking_counts")
+    text = f"{runs:,} run{'' if runs == 1 else 's'}"
+    return text if runs or not deleted else f"{text}, {deleted:,} deleted"

@@ -12,7 +12,7 @@ from typing import Any
 
 from mlops_dash.domain.progress import Cancelled
 from mlops_dash.errors import DashError, SourceError
-from mlops_dash.sources.base import Batch, Position, Reading, Tracks
+from mlops_dash.sources.base import Batch, Position, Reading, Tracks, run_counts
 from mlops_dash.sources.mlflow.sqlite.columns import METRIC_VALUE, quoted
 from mlops_dash.sources.mlflow.sqlite.connection import FileState, Reader, check_header, explain, file_state
 from mlops_dash.sources.mlflow.sqlite.position import Mark
@@ -34,18 +34,17 @@ class MlflowSqlite:
         self._reader: Reader | None = None
         self._signature: tuple[int, ...] = ()
         self._write_ahead = False
-        self._seen: tuple[str, tuple[int, ...], int] | None = None  # position, signature, data version
+        # the position last returned, and the file's signature, its data version and what was left to do then
+        self._seen: tuple[str, tuple[int, ...], int, int] | None = None
 
     def changed(self, position: str | None) -> bool:
-        """Tell within 5 ms whether the file was written since ``position``."""
-        mark = Mark.load(position)
-        if mark is None or position is None:
-            return True
+        """Tell within 5 ms whether the file was written since ``position``, or not all of it compared."""
         try:
             state = file_state(self.path, time.time_ns())
             if self._seen is not None and self._seen[0] == position:
-                return state.signature != self._seen[1] or self._data_version() != self._seen[2]
-            return state.signature != mark.signature
+                return self._seen[3] > 0 or self._written(state, None)
+            mark = Mark.load(position)
+            return mark is None or mark.left > 0 or self._written(state, mark)
         except Exception:  # noqa: BLE001 - whatever it is, reading will say so
             return True
 
@@ -62,13 +61,15 @@ class MlflowSqlite:
             version = self._data_version()
             mark = Mark(state.signature[:2], None if state.racing else state.signature, "")  # type: ignore[arg-type]
             one = Pass(reader, reading, mark)
-            one.look()
+            before = Mark.load(reading.position)
+            one.look(before)
             self._check_tables(one.tables)
-            yield from one.batches(Mark.load(reading.position))
+            ours = self._seen is not None and self._seen[0] == reading.position
+            yield from one.batches(before, written=self._written(state, None if ours else before))
             self._check_still_there(state)
             position = mark.dump()
-            self._seen = (position, state.signature, version)
-            yield Position(position, f"{one.runs:,} run{'' if one.runs == 1 else 's'}")
+            self._seen = (position, state.signature, version, mark.left)
+            yield Position(position, run_counts(reading.known))
 
     def metric_history(self, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
         """Return (run id, key, step, time in ms, value or ``None`` for NaN) of every logged value, in order.
@@ -95,6 +96,28 @@ class MlflowSqlite:
         finally:
             reader.close()
 
+    def runs(self, run_ids: list[str], reading: Reading) -> Iterator[Batch]:
+        """Yield batches that bring these runs up to date.
+
+        Raises:
+            SourceError: the store could not be read.
+            Cancelled: the reading's token was cancelled.
+        """
+        state = file_state(self.path, time.time_ns())
+        # connections of its own: a refresh may be reading on another thread
+        reader = Reader(self.path, write_ahead=check_header(self.path))
+        try:
+            one = Pass(reader, reading, Mark(state.signature[:2], None, ""))  # type: ignore[arg-type]
+            one.look(None)
+            self._check_tables(one.tables)
+            yield from one.of_runs(run_ids)
+        except (Cancelled, GeneratorExit, DashError):
+            raise
+        except Exception as error:
+            raise explain(error, self.path) from error
+        finally:
+            reader.close()
+
     def close(self) -> None:
         """Close every connection to the file."""
         if self._reader is not None:
@@ -115,6 +138,14 @@ class MlflowSqlite:
         self._write_ahead = write_ahead
         self._signature = state.signature
         return self._reader
+
+    def _written(self, state: FileState, mark: Mark | None) -> bool:
+        """Tell whether the file was written since ``mark``, or by default since it was read last."""
+        if mark is not None:
+            return state.signature != mark.signature
+        if self._seen is None:
+            return True
+        return state.signature != self._seen[1] or self._data_version() != self._seen[2]
 
     def _data_version(self) -> int:
         """Return a number that changes with every write by another connection."""

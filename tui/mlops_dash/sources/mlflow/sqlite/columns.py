@@ -151,7 +151,7 @@ DATASET_INPUT = Shape(
         *_plain("inputs", "input_id=input_uuid", "dataset_id=source_id", "run_id=destination_id"),
     ),
     ("input_uuid",),
-    where="source_type = 'DATASET' and destination_type = 'RUN'",
+    where="+source_type = 'DATASET' and +destination_type = 'RUN'",  # + keeps ranges of rows off the index
 )
 INPUT_TAG = Shape(
     "input_tag",
@@ -296,7 +296,8 @@ def whole_sql(shape: Shape, schema: Schema) -> str:
 def identity_sql(source: str, columns: tuple[str, ...], row: int | None = None) -> str:
     """Return table, whether ``row`` was named, number and identity of one row, by default of the last one."""
     return (
-        f"select '{source}' as name, {int(row is not None)} as named, rowid as row, {_identity(columns)} as identity from {source} "
+        f"select '{source}' as name, {int(row is not None)} as named, rowid as row, "
+        f"{_identity(columns)} as identity from {source} "
         f"where rowid = {'(select max(rowid) from ' + source + ')' if row is None else row}"
     )
 

@@ -45,20 +45,20 @@ def file_state(path: Path, now_ns: int) -> FileState:
         found = path.stat()
     except FileNotFoundError:
         raise SourceError(
-            f"There is no tracking store at {path}.",
+            f"there is no tracking store at {path}",
             "Check MLFLOW_TRACKING_URI or [tracking] uri. Nothing was created.",
         ) from None
     except OSError as error:
         raise SourceError(
-            f"The tracking store {path} cannot be looked at: {error.strerror}.", "Check its permissions."
+            f"cannot be looked at ({error.strerror}): {path}", "Check its permissions."
         ) from None
     if stat.S_ISDIR(found.st_mode):
         raise SourceError(
-            f"The tracking store {path} is a folder, not an SQLite file.",
+            f"a folder, not an SQLite file: {path}",
             "Point at the file, or move a folder of runs into SQLite with: mlflow migrate-filestore",
         )
     if not stat.S_ISREG(found.st_mode):
-        raise SourceError(f"The tracking store {path} is no plain file.", "Point at an SQLite file.")
+        raise SourceError(f"no plain file: {path}", "Point at an SQLite file.")
     signature = [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns]
     newest = found.st_mtime_ns
     try:
@@ -82,24 +82,20 @@ def check_header(path: Path) -> bool:
             header = file.read(100)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
-        raise SourceError(
-            f"The tracking store {path} cannot be read: {error.strerror}.", "Check its permissions."
-        ) from None
+        raise SourceError(f"cannot be read ({error.strerror}): {path}", "Check its permissions.") from None
     if not size:
         raise SourceError(
-            f"The tracking store {path} is empty (0 bytes).",
+            f"empty (0 bytes): {path}",
             "MLflow fills it with the first run that is logged to it. It was left as it is.",
         )
     if header[:16] != _MAGIC:
-        raise SourceError(
-            f"{path} is not an SQLite database.", "Check MLFLOW_TRACKING_URI or [tracking] uri."
-        )
+        raise SourceError(f"not an SQLite database: {path}", "Check MLFLOW_TRACKING_URI or [tracking] uri.")
     page = int.from_bytes(header[16:18]) or 0
     page = 65536 if page == 1 else page
     pages = int.from_bytes(header[28:32])
     if header[24:28] == header[92:96] and page and size < pages * page:
         raise SourceError(
-            f"The tracking store {path} is cut short: {size:,} of {pages * page:,} bytes are there.",
+            f"cut short, {size:,} of {pages * page:,} bytes are there: {path}",
             "Wait if it is being copied; otherwise restore it from a backup.",
         )
     return header[18:20] == b"\x02\x02"
@@ -111,31 +107,27 @@ def explain(error: Exception, path: Path) -> DashError:
         return error
     text = str(error).lower()
     if not path.exists():
-        return SourceError(f"The tracking store {path} was deleted while it was read.", "Restore it.")
+        return SourceError(f"deleted while it was read: {path}", "Restore it.")
     if "locked" in text or "busy" in text:
         return SourceError(
-            f"The tracking store {path} is locked by another program.",
+            f"locked by another program: {path}",
             "It is read again at the next refresh; close programs that keep it open for writing.",
         )
     if "malformed" in text or "corrupt" in text:
         return SourceError(
-            f"The tracking store {path} is damaged.",
+            f"damaged: {path}",
             "Restore it from a backup, or save what can be read with: sqlite3 FILE .recover",
         )
     if "not a database" in text:
-        return SourceError(
-            f"{path} is not an SQLite database.", "Check MLFLOW_TRACKING_URI or [tracking] uri."
-        )
+        return SourceError(f"not an SQLite database: {path}", "Check MLFLOW_TRACKING_URI or [tracking] uri.")
     if "readonly" in text or "read-only" in text:
         return SourceError(
-            f"The tracking store {path} was left in the middle of a write.",
+            f"left in the middle of a write: {path}",
             "Let MLflow or sqlite3 open it once, so that the unfinished write is rolled back.",
         )
     if "unable to open" in text or "disk i/o" in text:
-        return SourceError(
-            f"The tracking store {path} cannot be read from its disk.", "Check disk and permissions."
-        )
-    return SourceError(f"The tracking store {path} could not be read: {_first_line(error)}", None)
+        return SourceError(f"cannot be read from its disk: {path}", "Check disk and permissions.")
+    return SourceError(f"{_first_line(error)}: {path}", None)
 
 
 def _first_line(error: Exception) -> str:
@@ -217,6 +209,9 @@ class Reader:
 
     Lanes 0 and 1 stream rows to the store, 2 and 3 compute digests meanwhile, ``WATCH`` only looks and never
     waits for a writer.
+
+    Attributes:
+        schema: columns by table, and the digest of the tables' definitions that they were learnt from.
     """
 
     WATCH = 9
@@ -230,6 +225,7 @@ class Reader:
             # without this SQLite would create a log and an index beside the file, only to read it
             options += "&immutable=1"
         self._uri = "file:" + quote(str(path.absolute())) + options
+        self.schema: tuple[str, dict[str, frozenset[str]]] = ("", {})
         self._lanes: dict[int, Lane] = {}
         self._streams: WeakSet[Stream] = WeakSet()
         self._opening = threading.Lock()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-FORMAT = 1
+FORMAT = 2
 ROWS_PER_BLOCK = 1024
+_DIGITS = 12
+NOTHING = "-" * _DIGITS
+"""Digest of a block without rows."""
 
 Tail = tuple[int, str]
 """Largest row number of a table and the identity of that row."""
@@ -21,20 +25,25 @@ class Mark:
         signature: its size and times then; ``None`` where a later write might not have changed them.
         schema: digest of its tables and columns.
         tails: the last row of each table that grows.
-        blocks: digest of each block of rows that can be edited in place, by table and block number.
+        blocks: digest of each block of rows that can be edited in place, by table, block 0 first.
         small: digest of each table that is read whole.
+        swept: table and block from which the search for edits goes on.
+        left: blocks that it has not looked at since the file was last written.
     """
 
     file: tuple[int, int]
     signature: tuple[int, ...] | None
     schema: str
     tails: dict[str, Tail] = field(default_factory=dict)
-    blocks: dict[str, dict[str, str]] = field(default_factory=dict)
+    blocks: dict[str, list[str]] = field(default_factory=dict)
     small: dict[str, str] = field(default_factory=dict)
+    swept: tuple[str, int] = ("", 0)
+    left: int = 0
 
     def dump(self) -> str:
         """Return it as text."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, separators=(",", ":"))
+        content = asdict(self) | {"blocks": {table: "".join(all_) for table, all_ in self.blocks.items()}}
+        return json.dumps({"format": FORMAT, **content}, separators=(",", ":"))
 
     @classmethod
     def load(cls, text: str | None) -> Mark | None:
@@ -51,22 +60,24 @@ class Mark:
             found["tails"] = {
                 table: (int(row), str(identity)) for table, (row, identity) in found["tails"].items()
             }
+            found["blocks"] = {
+                table: [joined[start : start + _DIGITS] for start in range(0, len(joined), _DIGITS)]
+                for table, joined in found["blocks"].items()
+            }
+            found["swept"] = (str(found["swept"][0]), int(found["swept"][1]))
             return cls(**found)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             return None
 
 
-def differing_ranges(before: dict[str, str], now: dict[str, str], limit: int = 100) -> list[tuple[int, int]]:
-    """Return the row numbers, first and last, of the blocks whose digests differ, neighbours joined.
+def row_ranges(blocks: Iterable[int], limit: int = 100) -> list[tuple[int, int]]:
+    """Return the row numbers, first and last, of blocks, neighbours joined.
 
     Args:
         limit: blocks joined at most.
     """
-    numbers = sorted(
-        int(block) for block in before.keys() | now.keys() if before.get(block) != now.get(block)
-    )
     runs: list[list[int]] = []
-    for number in numbers:
+    for number in sorted(set(blocks)):
         if runs and number == runs[-1][1] + 1 and number - runs[-1][0] < limit:
             runs[-1][1] = number
         else:

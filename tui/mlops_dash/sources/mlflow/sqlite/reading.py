@@ -8,10 +8,11 @@ before the rows that they stand for are read: what is written meanwhile is found
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from hashlib import blake2b
 
 from mlops_dash.domain.progress import Progress
@@ -30,7 +31,6 @@ from mlops_dash.sources.mlflow.sqlite.columns import (
     TAG,
     Schema,
     Shape,
-    digest_sql,
     identity_sql,
     quoted,
     rows_sql,
@@ -38,7 +38,8 @@ from mlops_dash.sources.mlflow.sqlite.columns import (
     whole_sql,
 )
 from mlops_dash.sources.mlflow.sqlite.connection import Reader
-from mlops_dash.sources.mlflow.sqlite.position import ROWS_PER_BLOCK, Mark, Tail, differing_ranges
+from mlops_dash.sources.mlflow.sqlite.edits import Edits
+from mlops_dash.sources.mlflow.sqlite.position import ROWS_PER_BLOCK, Mark, Tail, row_ranges
 from mlops_dash.sources.mlflow.sqlite.repair import recovered
 
 # per lane: a read lock of some 80 ms; less would leave row groups unfilled, which are written twice
@@ -49,25 +50,15 @@ BOTH = (0, 1)
 _FIRST_READ = (TAG, RUN, DATASET, DATASET_INPUT, INPUT_TAG, LOGGED_MODEL, PARAM, METRIC)
 _BATCHES_AT_MOST = 2_000
 _RUNS_AT_ONCE = 400
+SWEEP_UNTIL = 0.08
+"""Seconds from the start of a reading after which the search for edits is left to the next one."""
 _MANY_RUNS = 5_000  # from here on reading the whole table is quicker than run by run
+_TABLES = "select group_concat(sql) as text from sqlite_master where type = 'table'"
 _SCHEMA = (
     "select m.name as t, p.name as c from sqlite_master as m, pragma_table_info(m.name) as p "
     "where m.type = 'table' order by 1, 2"
 )
-_BLOCKS_AT_ONCE = 200
-_DIGESTS = (
-    "select block, split_part(text, ' ', 1)::bigint, md5(text)[:12] from asked "
-    "where not starts_with(text, '0 ')"
-)
 _METRICS = ("metrics", ("run_uuid", "key", "timestamp", "step"))
-
-
-@dataclass(slots=True)
-class Blocks:
-    """Digests of one table's blocks, and how many rows they cover."""
-
-    digests: dict[str, str]
-    rows: int
 
 
 class Pass:
@@ -76,48 +67,66 @@ class Pass:
     def __init__(self, reader: Reader, reading: Reading, mark: Mark) -> None:
         self.reader = reader
         self.mark = mark
-        self.runs = 0
         self._reading = reading
+        self._until = None if reading.thorough else time.monotonic() + SWEEP_UNTIL
         self._schema: Schema = {}
-        self._blocks: dict[str, Future[Blocks]] = {}
+        self._still: dict[str, Tail] = {}
+        self._blocks: dict[str, Future[list[str]]] = {}
 
-    def look(self) -> None:
-        """Learn which tables and columns there are and where each table ends."""
-        found: dict[str, set[str]] = {}
-        for table, column in self.reader.ask(_SCHEMA):
-            found.setdefault(table, set()).add(column)
-        self._schema = {table: frozenset(columns) for table, columns in found.items()}
+    def look(self, before: Mark | None) -> None:
+        """Learn which tables and columns there are and where each table ends, now and ``before``."""
+        tables = self.reader.ask(_TABLES, through="select md5(text) from asked")[0][0]
+        if self.reader.schema[0] != tables:
+            found: dict[str, set[str]] = {}
+            for table, column in self.reader.ask(_SCHEMA):
+                found.setdefault(table, set()).add(column)
+            self.reader.schema = tables, {table: frozenset(columns) for table, columns in found.items()}
+        self._schema = self.reader.schema[1]
         known = sorted(f"{shape.source}.{name}" for shape in (*GROWING, METRIC, *SMALL)
                        for name in self._schema.get(shape.source, ()))  # fmt: skip
         self.mark.schema = blake2b(",".join(known).encode(), digest_size=8).hexdigest()
-        self.mark.tails = self._tails({})
+        self._look_at_tails({} if before is None else before.tails)
 
     @property
     def tables(self) -> frozenset[str]:
         """The tables that the store has."""
         return frozenset(self._schema)
 
-    def batches(self, before: Mark | None) -> Iterator[Batch | Tracks]:
-        """Yield what changed since ``before``, or everything if nothing can go on from there."""
-        pool = ThreadPoolExecutor(2, thread_name_prefix="tracking-digest")
-        try:
-            for number, shape in enumerate(shape for shape in GROWING if shape.edited):
-                self._blocks[shape.source] = pool.submit(self._digest, shape, 2 + number % 2)
-            lost = None if before is None else self._lost_tails(before)
-            if before is None or lost is None:
-                yield from self._everything()
-            else:
-                yield from self._changes(before, lost)
-            self.runs = self._blocks[RUN.source].result().rows
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    def batches(self, before: Mark | None, *, written: bool = True) -> Iterator[Batch | Tracks]:
+        """Yield what changed since ``before``, or everything if nothing can go on from there.
+
+        Args:
+            written: the file was written since ``before``.
+        """
+        lost = None if before is None else self._lost_tails(before)
+        if before is None or lost is None:
+            yield from self._everything()
+        else:
+            yield from self._changes(before, lost, written)
+
+    def _edits(self, shapes: Iterable[Shape]) -> Edits:
+        edited = [shape for shape in shapes if shape.edited and shape.source in self._schema]
+        return Edits(self.reader, self._schema, edited, self.mark, self._reading.cancel)
 
     # -- everything ---------------------------------------------------------------------------------
 
     def _everything(self) -> Iterator[Batch | Tracks]:
-        yield from self._small({})
-        waiting = deque(_FIRST_READ)
-        yield Tracks(tuple(self._tables_in_turn(waiting, (lane,)) for lane in (0, 1)))
+        with self._digesting(GROWING):
+            yield from self._small({})
+            waiting = deque(_FIRST_READ)
+            yield Tracks(tuple(self._tables_in_turn(waiting, (lane,)) for lane in (0, 1)))
+
+    @contextmanager
+    def _digesting(self, shapes: Iterable[Shape]) -> Iterator[None]:
+        """Digest whole tables meanwhile."""
+        edits = self._edits(shapes)
+        pool = ThreadPoolExecutor(2, thread_name_prefix="tracking-digest")
+        try:
+            for number, shape in enumerate(edits.shapes):
+                self._blocks[shape.source] = pool.submit(edits.whole, shape, 2 + number % 2)
+            yield
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def _tables_in_turn(self, waiting: deque[Shape], lanes: tuple[int, ...]) -> Iterator[Batch]:
         """Yield whole tables, one after the other, until none waits for either lane."""
@@ -130,8 +139,8 @@ class Pass:
 
     def _whole(self, shape: Shape, lanes: tuple[int, ...] = BOTH) -> Iterator[Batch]:
         """Yield a whole table: its first batch replaces what was there."""
-        if shape.edited:
-            self.mark.blocks[shape.source] = self._blocks[shape.source].result().digests
+        if shape.source in self._blocks:
+            self.mark.blocks[shape.source] = self._blocks[shape.source].result()
         last = self.mark.tails.get(shape.source, (0, ""))[0]
         if not last:
             yield Batch(shape.table, None, Apply.REPLACE)
@@ -183,47 +192,43 @@ class Pass:
             for stream in streams:
                 stream.close()
 
+    def of_runs(self, run_ids: list[str]) -> Iterator[Batch]:
+        """Yield what there is now of some runs, in place of what was known of them."""
+        for shape in (RUN, *OF_A_RUN):
+            yield from self._rows_of_runs(shape, run_ids)
+
     # -- changes ------------------------------------------------------------------------------------
 
     def _lost_tails(self, before: Mark) -> frozenset[str] | None:
         """Return the tables whose last row is not what it was, or ``None`` if all must be read again."""
         if before.file != self.mark.file or before.schema != self.mark.schema:
             return None
-        rows = {table: tail[0] for table, tail in before.tails.items()}
-        still = self._tails(rows)
-        lost = frozenset(table for table, tail in before.tails.items() if still.get(table) != tail)
+        lost = frozenset(table for table, tail in before.tails.items() if self._still.get(table) != tail)
         return None if lost & {RUN.source, METRIC.source, _METRICS[0]} else lost
 
-    def _changes(self, before: Mark, lost: frozenset[str]) -> Iterator[Batch]:
+    def _changes(self, before: Mark, lost: frozenset[str], written: bool) -> Iterator[Batch]:
         """Yield what is new first, then what was edited in place."""
+        edits = self._edits(shape for shape in GROWING if shape.source not in lost)
+        edits.ends(before)
+        edits.again(RUN, self._running())
         yield from self._small(before.small)
-        for shape in GROWING:
-            if shape.source in lost:
-                yield from self._whole(shape)
-            else:
-                yield from self._new_rows(shape, before)
+        with self._digesting(shape for shape in GROWING if shape.source in lost):
+            for shape in GROWING:
+                if shape.source in lost:
+                    yield from self._whole(shape)
+                else:
+                    yield from self._new_rows(shape, before)
         yield from self._late_metrics(before)
-        for shape in GROWING:
-            if shape.edited and shape.source not in lost:
-                now = self._blocks[shape.source].result().digests
-                self.mark.blocks[shape.source] = now
-                for first, last in differing_ranges(self._expected(shape, before, now), now):
-                    yield from self._edited(
-                        shape, first, min(last, self.mark.tails.get(shape.source, (0, ""))[0]), last
-                    )
+        edits.sweep(before, written=written or self._reading.thorough, until=self._until)
+        for shape in edits.shapes:
+            last = self.mark.tails.get(shape.source, (0, ""))[0]
+            for first, end in row_ranges(edits.found.get(shape.source, ())):
+                yield from self._edited(shape, first, min(end, last), end)
 
-    def _expected(self, shape: Shape, before: Mark, now: dict[str, str]) -> dict[str, str]:
-        """Return the digests that blocks have where nothing was edited: rows that were added are read
-        already, and the block that they were added to is compared as far as it was filled before."""
-        last = before.tails.get(shape.source, (0, ""))[0]
-        tail = last // ROWS_PER_BLOCK
-        expected = before.blocks.get(shape.source, {})
-        if shape.source not in self._schema:  # an older MLflow's store
-            return expected
-        sql = digest_sql(shape, self._schema, range(tail, tail + 1), last, ROWS_PER_BLOCK)
-        found = {str(block): digest for block, _, digest in self.reader.ask(sql, through=_DIGESTS)}
-        known = tail if found.get(str(tail)) == expected.get(str(tail)) else tail + 1
-        return expected | {block: digest for block, digest in now.items() if int(block) >= known}
+    def _running(self) -> list[int]:
+        """Return blocks of runs that had not ended: they are about to."""
+        known = self._reading.known.rows("running_blocks", rows_per_block=ROWS_PER_BLOCK)
+        return [block for (block,) in known]
 
     def _new_rows(self, shape: Shape, before: Mark) -> Iterator[Batch]:
         first = before.tails.get(shape.source, (0, ""))[0] + 1
@@ -254,7 +259,7 @@ class Pass:
         upto = "1"
         if shape is not METRIC:
             upto = f"rowid <= {self.mark.tails.get(shape.source, (0, ''))[0]}"
-        column = "destination_id" if shape is DATASET_INPUT else "run_uuid"
+        column = "destination_type = 'RUN' and destination_id" if shape is DATASET_INPUT else "run_uuid"
         for start in range(0, len(runs), _RUNS_AT_ONCE):
             some = runs[start : start + _RUNS_AT_ONCE]
             self._reading.progress(Progress("tracking", shape.phase, start, len(runs)))
@@ -281,45 +286,35 @@ class Pass:
     # -- what both need -----------------------------------------------------------------------------
 
     def _small(self, before: dict[str, str]) -> Iterator[Batch]:
+        there = [shape for shape in SMALL if shape.source in self._schema]
+        parts = [
+            f"select '{shape.source}' as name, text from ({whole_sql(shape, self._schema)})"
+            for shape in there
+        ]
+        found = self.reader.ask(" union all ".join(parts), through="select name, md5(text) from asked")
+        digests = {shape.source: "none" for shape in SMALL} | {name: str(digest) for name, digest in found}
+        self.mark.small = digests
         for shape in SMALL:
-            if shape.source not in self._schema:
-                digest = "none"
-            else:
-                sql = whole_sql(shape, self._schema)
-                digest = str(self.reader.ask(sql, through="select md5(text) from asked")[0][0])
-            self.mark.small[shape.source] = digest
-            if before.get(shape.source) == digest:
+            if before.get(shape.source) == digests[shape.source]:
                 continue
-            if digest == "none":
+            if digests[shape.source] == "none":
                 yield Batch(shape.table, None, Apply.REPLACE)
             else:
                 yield from self._batch(shape, ("1",), Apply.REPLACE)
 
-    def _digest(self, shape: Shape, lane: int) -> Blocks:
-        """Compute a table's digests, some blocks at a time: between two selections a writer can commit."""
-        last = self.mark.tails.get(shape.source, (0, ""))[0]
-        found = Blocks({}, 0)
-        every = range(last // ROWS_PER_BLOCK + 1 if last else 0)
-        for start in every[::_BLOCKS_AT_ONCE]:
-            self._reading.cancel.check()
-            some = every[start : start + _BLOCKS_AT_ONCE]
-            sql = digest_sql(shape, self._schema, some, last, ROWS_PER_BLOCK)
-            for block, count, digest in self.reader.ask(sql, lane, _DIGESTS):
-                found.digests[str(block)] = digest
-                found.rows += count
-        return found
-
-    def _tails(self, rows: dict[str, int]) -> dict[str, Tail]:
-        """Return the tables' last rows, or the given ones where they still are."""
-        growing = [(shape.source, shape.identity) for shape in (*GROWING, METRIC)]
+    def _look_at_tails(self, before: dict[str, Tail]) -> None:
+        """Learn each table's last row, and what is where its last row was."""
         parts = [
-            identity_sql(source, columns, rows.get(source, -1) if rows else None)
-            for source, columns in (*growing, _METRICS)
+            identity_sql(source, columns, row)
+            for source, columns in (
+                *((shape.source, shape.identity) for shape in (*GROWING, METRIC)),
+                _METRICS,
+            )
             if source in self._schema
+            for row in ((None, before[source][0]) if source in before else (None,))
         ]
-        if not parts:
-            return {}
-        return {
-            name: (int(row), str(identity))
-            for name, row, identity in self.reader.ask(" union all ".join(parts))
-        }
+        found: dict[tuple[str, bool], Tail] = {}
+        for name, was, row, identity in self.reader.ask(" union all ".join(parts)) if parts else ():
+            found[name, bool(was)] = int(row), str(identity)
+        self.mark.tails = {name: tail for (name, was), tail in found.items() if not was}
+        self._still = {name: tail for (name, was), tail in found.items() if was}
