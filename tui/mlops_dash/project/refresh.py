@@ -51,6 +51,7 @@ class Refresher:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _token: CancelToken | None = None
     _closed: bool = False
+    _beginnings: int = -1
     _landed: Callable[[], None] = lambda: None
 
     def refresh(
@@ -99,14 +100,18 @@ class Refresher:
 
     def _forget_what_the_store_lost(self) -> None:
         """Read all again where the store had to start over: it then knows none of our positions."""
-        known = next((name for name, position in self._positions.items() if position is not None), None)
-        if known is None or self.store.position(known) is not None:
+        if self._beginnings == self.store.beginnings:
+            return
+        self._beginnings = self.store.beginnings
+        if not any(self._positions.values()):
             return
         self._positions.clear()
         for name in [name for name in self.statuses if name != "targets"]:
             del self.statuses[name]
 
     def _side_by_side(self, thorough: bool, progress: ProgressCallback, cancel: CancelToken) -> bool:
+        if len(self.first) == 1:
+            return self._read(self.first[0], thorough, progress, cancel)
         outcomes: list[bool | BaseException] = []
 
         def work(source: Source) -> None:

@@ -44,10 +44,12 @@ class Store:
 
     Attributes:
         notice: why the cache is not kept or was set aside, in plain words; ``None`` when all is well.
+        beginnings: how often it began empty; another number than before means that all must be read again.
     """
 
     def __init__(self, folder: Path | None, identity: str) -> None:
         self.notice: str | None = None
+        self.beginnings = 0
         self._folder = folder
         self._identity = identity
         self._copy: snapshot.WorkingCopy | None = None
@@ -149,6 +151,7 @@ class Store:
         connection.commit()
         self._tables = table_columns(connection)
         self._dirty = True
+        self.beginnings += 1
 
     def _mend(self, error: Exception, cause: str) -> None:
         """The working copy broke under our hands: go on with what can be had of it.
