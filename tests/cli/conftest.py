@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,3 +74,24 @@ def repository(folder: Path) -> Path:
     ):
         subprocess.run(["git", *words], cwd=folder, env={**os.environ, **GIT}, check=True)
     return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A small store that MLflow 2.22 wrote: runs, a registered model and its versions."""
+    packed = Path(__file__).parents[1] / "sources" / "stores" / "mlflow-2.22.1.db.xz"
+    made = tmp_path / "stores" / "mlflow.db"
+    made.parent.mkdir()
+    made.write_bytes(lzma.decompress(packed.read_bytes()))
+    return made
+
+
+@pytest.fixture
+def empty_store(store: Path) -> Path:
+    """A store as MLflow leaves it before the first run."""
+    with closing(sqlite3.connect(store)) as connection, connection:
+        tables = [row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")]
+        for table in tables:
+            if table not in ("alembic_version", "experiments"):
+                connection.execute(f'delete from "{table}"')
+    return store

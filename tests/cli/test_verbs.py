@@ -28,6 +28,34 @@ def test_live_in_every_form(say, repository):
     assert "v1.0.0 declared" in text
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--tracking-uri", "sqlite:///gone.db"], "there is no tracking store"),
+        (["--repo", "../nothing"], "no Git repository"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["live", "sync"])
+def test_what_was_named_and_cannot_be_read_is_exit_1_with_what_could_be(
+    say, repository, store, words, told, verb
+):
+    (repository.parent / "nothing").mkdir()
+    others = ["--tracking-uri", f"sqlite:///{store}"] if "--repo" in words else []
+    said = say(*words, *others, verb, "--json")
+    assert said.code == 1
+    assert told in said.err
+    assert {source["status"] for source in said.json["sources"]} >= {"ok", "failed"}
+    assert verb == "sync" or said.json["environments"]
+
+
+def test_an_empty_store_has_an_empty_board(say, folder, empty_store):
+    said = say("--tracking-uri", f"sqlite:///{empty_store}", "live", "--json")
+    assert said.code == 0, said.err
+    assert said.json["environments"] == []
+    assert [source["status"] for source in said.json["sources"]] == ["ok", "absent"]
+    assert "no environments" in say("--tracking-uri", f"sqlite:///{empty_store}", "live").out
+
+
 def test_trace_leads_from_the_environment_to_the_commit(say, repository):
     answer = say("trace", "production", "--json").json
     assert answer["ref"] == "production"
@@ -214,15 +242,16 @@ def test_reading_changes_nothing_where_it_looks(say, repository):
     assert listing(repository) == before
 
 
-def test_a_store_that_is_not_there_costs_its_own_freshness(say, repository):
-    said = say("--tracking-uri", "sqlite:///gone.db", "live", "--json")
+def test_a_store_that_is_not_there_costs_its_own_freshness(say, repository, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///gone.db")
+    said = say("live", "--json")
     assert said.code == 0
     (tracking,) = [source for source in said.json["sources"] if source["name"] == "tracking"]
     assert tracking["status"] == "failed"
     assert len(said.json["environments"]) == 1
     assert "tracking could not be read" in said.err
     assert not (repository / "gone.db").exists()
-    assert say("--tracking-uri", "sqlite:///gone.db", "sync").code == 1
+    assert say("sync").code == 1
 
 
 def test_a_cache_that_cannot_be_written_is_told_and_the_answer_given(say, repository, tmp_path, monkeypatch):

@@ -256,6 +256,30 @@ async def test_fault_40_a_clock_that_is_ahead_gives_no_negative_age() -> None:
         assert "tracking 43 runs now" in lines(pilot)[0]
 
 
+async def test_attention_follows_the_filter_and_says_so() -> None:
+    async with dashboard(size=LARGE) as pilot:
+        await press(pilot, "slash", *"canary")
+        assert "Attention · 3 of 6, “canary”" in text(pilot)
+        assert "beats production" not in text(pilot)
+        await press(pilot, *"xyz")
+        assert "Attention · 0 of 6, “canaryxyz”" in text(pilot)
+        assert "nothing to act on in what the filter shows" in text(pilot)
+        assert "canary is degraded" not in text(pilot)
+        await press(pilot, "escape")
+        assert "Attention · 6" in text(pilot)
+
+
+async def test_one_cause_is_one_item_of_attention() -> None:
+    gone = {"status": Freshness.STALE, "detail": "no Git repository: /home/dev/diabetes."}
+    sources = (*SOURCES[:1], source("git", **gone), source("data", **gone), source("gto", **gone))
+    async with dashboard(HandBoard(live([row()], sources=sources)), LARGE) as pilot:
+        assert "Attention · 1" in text(pilot)
+        line = line_with(pilot, "git, data and gto")
+        assert "stale, read 2 s ago: no Git repository:" in line
+        assert lines(pilot)[0].count("no Git repository") == 1
+        assert "◐ data stale 2 s" in lines(pilot)[0]
+
+
 async def test_the_theme_and_the_keys_of_the_configuration_are_used() -> None:
     config = Config(ui=UiConfig(theme=LIGHT), keys={"refresh": "f5", "theme": "f2"})
     board = HandBoard(config=config)

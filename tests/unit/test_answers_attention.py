@@ -45,6 +45,16 @@ def only(found: tuple[Attention, ...]) -> tuple[str, str, str | None]:
     return item.code, item.message, item.action
 
 
+def test_one_cause_is_one_item(given: KnownFacts) -> None:
+    def gone(name: str, why: str | None = "no Git repository: /srv/wine.") -> SourceStatus:
+        return SourceStatus(name, name, Freshness.STALE, NOW, NOW, "", why)
+
+    told = [item.message for item in items(given, sources=(gone("git"), gone("data"), gone("gto")))]
+    assert told == ["git, data and gto are not current: no Git repository: /srv/wine"]
+    told = [item.message for item in items(given, sources=(gone("git", None), gone("tracking", None)))]
+    assert told == ["git is not current: could not be read", "tracking is not current: could not be read"]
+
+
 def test_where_all_is_well_nothing_is_said(given: KnownFacts) -> None:
     assert items(given) == ()
 

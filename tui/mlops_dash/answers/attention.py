@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlops_dash.answers.shapes import Attention, CodeFacts, DataFacts, Rebuildable, RunFacts
 from mlops_dash.domain.environments import CodeStatus, Declared, Health, Observation
-from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.freshness import Freshness, SourceStatus, by_cause, names_of
 from mlops_dash.domain.metrics import can_be_ranked
 
 
@@ -53,12 +53,16 @@ def attention(facts: Situation, sources: Iterable[SourceStatus]) -> tuple[Attent
         items += _lost(facts)
         items += _improvable(facts)
         items += _not_rebuildable(facts)
-    items += [
-        ("stale-source", f"{s.name} is not current: {s.detail or 'it could not be read'}", "refresh")
-        for s in sources
-        if s.status in (Freshness.STALE, Freshness.FAILED)
-    ]
+    items += _not_current(sources)
     return tuple(Attention(c, m, a, facts.environment, facts.model) for c, m, a in items)
+
+
+def _not_current(sources: Iterable[SourceStatus]) -> Iterable[tuple[str, str, str | None]]:
+    troubled = (s for s in sources if s.status in (Freshness.STALE, Freshness.FAILED))
+    for alike in by_cause(troubled):
+        verb = "is" if len(alike) == 1 else "are"
+        why = (alike[0].detail or "could not be read").rstrip(".")
+        yield "stale-source", f"{names_of(alike)} {verb} not current: {why}", "refresh"
 
 
 def version_label(version: str) -> str:

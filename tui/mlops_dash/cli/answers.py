@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_dash.answers.shapes import TableAnswer
 from mlops_dash.cli import contract
 from mlops_dash.cli.command import DONE, FAILED
-from mlops_dash.cli.opening import opened, refreshed, tell_sources
+from mlops_dash.cli.opening import opened, read_what_was_named, refreshed, tell_sources
 from mlops_dash.cli.output import csv_text, json_text, paint, room_of_stdout, stderr, stdout
 from mlops_dash.cli.tables import cell_text, table
 from mlops_dash.domain.text import visible
@@ -41,7 +41,8 @@ def live(options: Options, arguments: argparse.Namespace) -> int:
         fine = tell_sources(answer.sources)
         for hint in answer.hints:
             stderr(f"hint: {visible(hint, 500)}")
-    return DONE if fine or answer.environments else FAILED
+        named = read_what_was_named(options, answer.sources)
+    return DONE if fine or (answer.environments and named) else FAILED
 
 
 def trace(options: Options, arguments: argparse.Namespace) -> int:

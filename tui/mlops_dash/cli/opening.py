@@ -114,6 +114,13 @@ def require_source(project: Project) -> None:
     )
 
 
+def read_what_was_named(options: Options, statuses: Sequence[SourceStatus]) -> bool:
+    """Tell whether the store and the repository could be read that the command line names itself."""
+    named = {"tracking": options.tracking_uri, "git": options.repo}
+    unread = (status.name for status in statuses if status.status in (Freshness.FAILED, Freshness.STALE))
+    return not any(named.get(name) for name in unread)
+
+
 def tell_sources(statuses: Sequence[SourceStatus]) -> bool:
     """Write what could not be read to standard error; return whether everything could."""
     fine = True

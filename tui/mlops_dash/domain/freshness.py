@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -44,3 +45,18 @@ class SourceStatus:
     counts: str = ""
     detail: str | None = None
     remedy: str | None = None
+
+
+def by_cause(sources: Iterable[SourceStatus]) -> list[tuple[SourceStatus, ...]]:
+    """Return the sources of each cause together, in order: what is one repository's fault is told once."""
+    causes: dict[object, list[SourceStatus]] = {}
+    for source in sources:
+        cause = (source.status, source.detail) if source.detail else source.name
+        causes.setdefault(cause, []).append(source)
+    return [tuple(alike) for alike in causes.values()]
+
+
+def names_of(sources: Iterable[SourceStatus]) -> str:
+    """Return the names of sources in a sentence: ``git``, ``git and data``, ``git, data and gto``."""
+    *first, last = (source.name for source in sources)
+    return f"{', '.join(first)} and {last}" if first else last

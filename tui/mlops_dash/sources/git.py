@@ -52,7 +52,7 @@ class GitSource:
     def __init__(self, root: Path, main: str | None = None) -> None:
         place = find_place(root)
         if place is None:
-            raise SourceError(f"{root} is no Git repository", "Check --repo and [git] repo.")
+            raise SourceError(f"no Git repository: {root}", "Check --repo and [git] repo.")
         self.place = place
         self.runner = GitRunner(place.root)
         self._main = main

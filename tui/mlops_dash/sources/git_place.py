@@ -107,12 +107,12 @@ def _linked(file: Path) -> Path:
     try:
         text = file.read_bytes()[:4096].decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise SourceError(f"{file} cannot be read: {error.strerror}") from error
+        raise SourceError(f"cannot be read ({error.strerror}): {file}") from error
     target = text.removeprefix("gitdir:").strip()
     folder = (file.parent / target).absolute() if target and "\0" not in target else file
     if not _is_repository(folder):
         raise SourceError(
-            f"{file.parent} is a worktree or submodule whose repository is gone",
+            f"a worktree or submodule whose repository is gone: {file.parent}",
             "git worktree repair, or git submodule update, restores it.",
         )
     return folder

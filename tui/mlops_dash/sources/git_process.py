@@ -130,7 +130,7 @@ class GitProcess:
 
     def _late(self) -> GitError:
         return GitError(
-            f"git {self._verb} took longer than {self._deadline:g} s in {self._place} and was stopped"
+            f"git {self._verb} took longer than {self._deadline:g} s and was stopped: {self._place}"
         )
 
 
@@ -149,19 +149,19 @@ def _explained(errors: str, verb: str, place: str) -> GitError:
         owned = re.search(r"repository at '(.*)'", errors)
         where = owned[1] if owned else place
         return GitError(
-            f"git refuses {visible(where, 200)}: it belongs to another user",
+            f"it belongs to another user, so git refuses it: {visible(where, 200)}",
             f"If you trust it: git config --global --add safe.directory {shlex.quote(visible(where, 200))}",
         )
     if "cannot change to" in errors:
-        return GitError(f"{place} is gone or cannot be entered", "Check --repo and [git] repo.")
+        return GitError(f"gone or cannot be entered: {place}", "Check --repo and [git] repo.")
     if "not a git repository" in errors:
-        return GitError(f"{place} is no Git repository", "Check --repo and [git] repo.")
+        return GitError(f"no Git repository: {place}", "Check --repo and [git] repo.")
     if "repository version" in errors or "unknown repository extension" in errors:
-        return GitError(f"{place} needs a newer git: {reason}", "Install a newer git.")
-    error = GitError(f"git {verb} failed in {place}: {reason or 'it gave no reason'}")
+        return GitError(f"it needs a newer git ({reason}): {place}", "Install a newer git.")
+    error = GitError(f"git {verb} failed ({reason or 'it gave no reason'}): {place}")
     if _DAMAGE.search(errors):
         error = GitError(
-            f"An object of {place} is missing or damaged: {reason}",
+            f"an object is missing or damaged ({reason}): {place}",
             "git fsck lists what is broken; a fresh clone or git fetch may bring it back.",
         )
         error.damaged = True

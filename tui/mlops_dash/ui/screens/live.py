@@ -10,7 +10,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from mlops_dash.answers.shapes import EnvironmentRow, LiveAnswer
-from mlops_dash.domain.freshness import Freshness
+from mlops_dash.domain.freshness import Freshness, names_of
 from mlops_dash.ui.commands import BY_ID, LIVE, keys_of
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live_empty import empty_facts, opening_facts, refusal_facts
@@ -140,23 +140,29 @@ class LiveScreen(BoardScreen):
         now = self.dash.now()
         rows = {row_key(row): row for row in answer.environments}
         facts = []
-        for source in troubled(self.dash.sources):
-            mark, line = trouble_line(source, now)
-            text = f"{source.name}: {source.detail or source.status.value}"
+        for alike in troubled(self.dash.sources):
+            mark, line = trouble_line(alike, now)
+            text = f"{names_of(alike)}: {alike[0].detail or alike[0].status.value}"
             facts.append(Fact("", line, text, mark=mark, tail=self._key("refresh")))
         self._about = {}
-        for item in pressing(answer, self.dash.unread):
+        found = pressing(answer, self.dash.unread)
+        needle = self.environments.needle
+        left = {row_key(row) for row in self.environments.shown} if needle else set(rows)
+        about = [item for item in found if f"env:{item.environment}/{item.model}" in left]
+        for item in about:
             mark = ATTENTION.get(item.code, ("!", "warn"))
             line = ((safe(item.message, 600), "text"),)
             key = f"env:{item.environment}/{item.model}"
             self._about[len(facts)] = key
             ref = lineage_of(item, rows.get(key))
             facts.append(Fact("", line, item.message, ref, mark=mark, tail=self._key("open")))
+        note = str(len(facts)) if facts else ""
+        if len(about) < len(found):  # the list follows the filter, and says so
+            note = f"{len(facts)} of {len(facts) + len(found) - len(about)}, “{safe(needle, 20)}”"
         if not facts:
-            facts.append(Fact("", (("nothing to act on", "dim"),), mark=("✓", "good")))
-            self.attention.show(facts, note="")
-        else:
-            self.attention.show(facts, note=str(len(facts)))
+            text = "nothing to act on in what the filter shows" if needle else "nothing to act on"
+            facts.append(Fact("", ((text, "dim"),), mark=("✓", "good")))
+        self.attention.show(facts, note=note)
 
     def _key(self, command: str) -> tuple[str, str]:
         keys = keys_of(BY_ID[command], self.dash.configured_keys)
@@ -279,8 +285,14 @@ class LiveScreen(BoardScreen):
 
     def filter_changed(self, text: str) -> None:
         """Narrow as it is typed."""
-        count = self.environments.narrow(text)
+        count = self._narrow(text)
         self.dash.say_quietly("" if count else "nothing matches")
+
+    def _narrow(self, text: str) -> int:
+        count = self.environments.narrow(text)
+        if self.dash.answer is not None:
+            self._show_attention(self.dash.answer)
+        return count
 
     def _address(self) -> str | None:
         row = self.environments.selected
@@ -311,7 +323,7 @@ class LiveScreen(BoardScreen):
         if self.leave_full():
             return
         if self.environments.needle:
-            self.environments.narrow("")
+            self._narrow("")
         self._leave_versions()
 
     def summary(self) -> str:

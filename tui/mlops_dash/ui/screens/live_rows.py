@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mlops_dash.answers.shapes import Attention, DataFacts, EnvironmentRow, LiveAnswer
 from mlops_dash.domain.environments import Basis, CodeStatus, Health
-from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.freshness import Freshness, SourceStatus, by_cause, names_of
 from mlops_dash.ui.widgets.table import DROP, NARROW_GAPS, Cell, Column, Give
 from mlops_dash.ui.wording import (
     ATTENTION,
@@ -216,14 +216,17 @@ def pressing(answer: LiveAnswer, unread: frozenset[str] = frozenset()) -> list[A
     once, by :func:`troubled`, and nothing is called missing while a source is ``unread``."""
     order = {code: rank for rank, code in enumerate(ATTENTION)}
     untold = _UNTIL_READ if unread else frozenset()
-    told = tuple(f"{source.name} is not current" for source in answer.sources)
     found = [
         item
         for row in answer.environments
         for item in row.attention
-        if item.code not in untold and not item.message.startswith(told)
+        if item.code not in untold and not _is_of_a_source(item)
     ]
     return sorted(found, key=lambda item: order.get(item.code, len(order)))
+
+
+def _is_of_a_source(item: Attention) -> bool:
+    return item.code == "stale-source" and (" not current: " in item.message)
 
 
 def lineage_of(item: Attention, row: EnvironmentRow | None) -> str:
@@ -236,18 +239,19 @@ def lineage_of(item: Attention, row: EnvironmentRow | None) -> str:
     return f"env:{item.environment}/{item.model}"
 
 
-def troubled(sources: Iterable[SourceStatus]) -> list[SourceStatus]:
-    """Return the sources that failed, are stale or carry a warning."""
+def troubled(sources: Iterable[SourceStatus]) -> list[tuple[SourceStatus, ...]]:
+    """Return the sources that failed, are stale or carry a warning, those with one cause together."""
     bad = (Freshness.FAILED, Freshness.STALE)
-    return [
+    return by_cause(
         source
         for source in sources
         if source.status in bad or (source.detail and source.status is Freshness.OK)
-    ]
+    )
 
 
-def trouble_line(source: SourceStatus, now: datetime) -> tuple[Span, Line]:
-    """Draw a troubled source in full: what, since when, why, and what to do."""
+def trouble_line(alike: Sequence[SourceStatus], now: datetime) -> tuple[Span, Line]:
+    """Draw troubled sources of one cause in full: what, since when, why, and what to do."""
+    source = min(alike, key=lambda one: one.as_of or now)
     glyph, role = FRESHNESS[source.status]
     if source.status is Freshness.OK:
         glyph, role, state = "!", "warn", ""
@@ -255,10 +259,10 @@ def trouble_line(source: SourceStatus, now: datetime) -> tuple[Span, Line]:
         state = "could not be read"
     else:
         state = f"stale, read {age(source.as_of, now)} ago"
-    reason = safe(source.detail or "", 600)
+    reason = safe((source.detail or "").rstrip("."), 600)
     remedy = f" — {safe(source.remedy, 600)}" if source.remedy else ""
     return (glyph, role), (
-        (f"{safe(source.name, 30)} ", "strong"),
+        (f"{safe(names_of(alike), 60)} ", "strong"),
         (f"{state}{': ' if reason and state else ''}", role),
         (reason, "text"),
         (remedy, "dim"),

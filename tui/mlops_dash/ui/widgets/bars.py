@@ -17,6 +17,12 @@ from mlops_dash.ui.theme import palette_of
 from mlops_dash.ui.widgets.lines import cut, paint, width_of
 from mlops_dash.ui.wording import FRESHNESS, Line, age, safe
 
+# forms of the strip, the longest first, and the characters of a trouble's cause in each; None: as many as fit
+_FORMS: tuple[tuple[int, int | None], ...] = ((0, 60), (1, 34), (2, 18), (3, None), (4, None), (3, 0), (4, 0))
+_WORD = 8  # characters of a cause that say something
+_WIDE = 110  # cells from which the app's name stands before the project's
+_NAMED = 36  # cells from which the project's does
+
 
 class Bar(Widget):
     """One painted line."""
@@ -64,35 +70,46 @@ class TitleBar(Bar):
             self.refresh()
 
     def line(self, width: int) -> Line:
-        """The longest form that fits."""
-        project = safe(self.project, 40)
-        name: Line = ((" mlops-dash", "title"), (f" · {project}" if project else "", "strong"))
+        """Project and screens always; of the source strip the longest form that fits."""
+        head = self._head(width)
         wanted = [status for status in self.sources if status.status is not Freshness.ABSENT]
         wanted = wanted or list(self.sources)
-        for form in range(4):
-            strip = self._strip(wanted, form)
-            for tabs in (True, False):
-                head = (*name, *self._tab_line(width_of(name))) if tabs else name
-                room = width - width_of(head) - width_of(strip) - 1
-                if room >= 2:
-                    self._tabs = self._tabs if tabs else []
-                    return (*head, (" " * room, "text"), *strip, (" ", "text"))
-        self._tabs = []
-        return cut((*name, ("  ", "text"), *strip), width)
+        room = width - width_of(head) - 3
+        strip: Line = ()
+        for form, reason in _FORMS:
+            strip = self._strip(wanted, form, reason or 0)
+            if reason is None:
+                causes = len({status.detail for status in wanted if _is_troubled(status)})
+                spare = (room - width_of(strip)) // max(1, causes) - 2  # ": " before each
+                if spare < _WORD or not causes:
+                    continue
+                strip = self._strip(wanted, form, spare)
+            if width_of(strip) <= room:
+                gap = room + 2 - width_of(strip)
+                return (*head, (" " * gap, "text"), *strip, (" ", "text"))
+        return cut((*head, ("  ", "text"), *strip), width)
 
-    def _tab_line(self, at: int) -> Line:
-        spans: list[tuple[str, str]] = [("   ", "text")]
+    def _head(self, width: int) -> Line:
+        wide = width >= _WIDE
+        project = safe(self.project, 40 if wide else 16)
+        name: Line = ((f" {project or 'mlops-dash'}", "strong"),) if width >= _NAMED else ()
+        if wide:
+            name = ((" mlops-dash", "title"), (f" · {project}" if project else "", "strong"))
+        return (*name, *self._tab_line(width_of(name), *((3, 2) if wide else (2 if name else 1, 1))))
+
+    def _tab_line(self, at: int, before: int, between: int) -> Line:
+        spans: list[tuple[str, str]] = []
         self._tabs = []
-        at += 3
+        at += before
         for key, title, here in self.screens:
             text = f"{key} {title}"
             self._tabs.append((at, at + len(text), title.lower()))
             spans += [
+                (" " * (between if spans else before), "text"),
                 (f"{key} ", "key" if here else "dim"),
                 (title, "strong" if here else "dim"),
-                ("  ", "text"),
             ]
-            at += len(text) + 2
+            at += len(text) + between
         return tuple(spans)
 
     def on_click(self, event: events.Click) -> None:
@@ -102,19 +119,21 @@ class TitleBar(Bar):
                 self._do(screen)
                 return
 
-    def _strip(self, sources: Sequence[SourceStatus], form: int) -> Line:
+    def _strip(self, sources: Sequence[SourceStatus], form: int, reason: int) -> Line:
         now = self._now()
         spans: list[tuple[str, str]] = []
+        told: set[str | None] = set()
         for status in sources:
             if spans:
-                spans.append(("   " if form == 0 else "  ", "text"))
-            spans.extend(self._source(status, form, now))
+                spans.append((("   ", "  ", "  ", "  ", " ")[form], "text"))
+            spans.extend(self._source(status, form, now, 0 if status.detail in told else reason))
+            told.add(status.detail)  # a cause that several sources share is told once
         for name, progress in self.progress.items():
             if all(status.name != name for status in sources):
                 spans.extend(((" " * (2 if spans else 0), "text"), *reading(name, progress, form)))
         return tuple(spans)
 
-    def _source(self, status: SourceStatus, form: int, now: datetime) -> Line:
+    def _source(self, status: SourceStatus, form: int, now: datetime, reason: int) -> Line:
         progress = self.progress.get(status.name)
         if progress is not None and status.status in (Freshness.READING, Freshness.FAILED):
             return reading(status.name, progress, form)
@@ -122,6 +141,8 @@ class TitleBar(Bar):
         name = safe(status.name, 20)
         line: Line = ((f"{glyph} ", role), (name, "text"))
         if status.status is Freshness.OK:
+            if form >= 4:
+                return ((glyph, role),)
             counts = f" {safe(status.counts, 40)}" if status.counts and form < 2 else ""
             return (*line, (counts, "text"), (f" {age(status.as_of, now)}" if form in (0, 2) else "", "dim"))
         if status.status is Freshness.READING:
@@ -129,8 +150,12 @@ class TitleBar(Bar):
         if status.status is Freshness.ABSENT:
             return (*line, (" none" if form < 3 else "", "dim"))
         what = "failed" if status.status is Freshness.FAILED else f"stale {age(status.as_of, now)}"
-        reason = f": {safe(status.detail, (60, 34, 18, 0)[form])}" if status.detail and form < 3 else ""
-        return (*line, (f" {what}{reason}", role))
+        why = f": {safe(status.detail.rstrip('.'), reason)}" if status.detail and reason > 0 else ""
+        return (*line, (f" {what}{why}", role))
+
+
+def _is_troubled(status: SourceStatus) -> bool:
+    return status.status in (Freshness.FAILED, Freshness.STALE) and bool(status.detail)
 
 
 def reading(name: str, progress: Progress, form: int) -> Line:

@@ -124,6 +124,11 @@ class Table(ListView, Generic[Item]):
         self.items_changed(keep)
 
     @property
+    def shown(self) -> Sequence[Item]:
+        """The items that the filter leaves."""
+        return self._shown
+
+    @property
     def selected(self) -> Item | None:
         """The item under the cursor."""
         return None if self.cursor is None or self.cursor >= len(self._shown) else self._shown[self.cursor]

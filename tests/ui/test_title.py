@@ -1,0 +1,53 @@
+"""The title bar: screens and project always, of the sources as much as there is room for."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mlops_dash.domain.freshness import Freshness
+from ui.answers import SOURCES, HandBoard, live, source
+from ui.driving import LARGE, SMALL, dashboard, line_with, lines, press
+
+LOCKED = source(
+    status=Freshness.STALE,
+    detail="locked by another program: /home/dev/projects/diabetes/tracking/mlflow.db.",
+    remedy="close it",
+)
+TROUBLED = (LOCKED, *SOURCES[1:])
+WIDTHS = pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 100, 120, 160])
+
+
+@WIDTHS
+@pytest.mark.parametrize("sources", [SOURCES, TROUBLED, (LOCKED, source("git", status=Freshness.FAILED))])
+async def test_the_screens_stay_whatever_the_sources_say(width: int, sources: tuple[object, ...]) -> None:
+    async with dashboard(HandBoard(live(sources=sources)), (width, 24)) as pilot:
+        assert re.search(r"1 Live +4 Trace", lines(pilot)[0])
+
+
+@pytest.mark.parametrize("size", [SMALL, (160, 45)])
+@pytest.mark.parametrize("sources", [SOURCES, TROUBLED])
+async def test_a_click_on_a_screens_name_goes_there_and_back(
+    size: tuple[int, int], sources: tuple[object, ...]
+) -> None:
+    async with dashboard(HandBoard(live(sources=sources)), size) as pilot:
+        for name, mode in (("Trace", "trace"), ("Live", "live"), ("4", "trace"), ("1", "live")):
+            at = lines(pilot)[0].index(f"{name} " if len(name) == 1 else name)
+            await pilot.click(offset=(at, 0))
+            await press(pilot)
+            assert pilot.app.current_mode == mode
+
+
+@pytest.mark.parametrize(
+    ("width", "told"), [(80, "◐ tracking stale 2 s: locked by"), (160, "another program")]
+)
+async def test_the_cause_of_a_trouble_comes_before_its_place(width: int, told: str) -> None:
+    async with dashboard(HandBoard(live(sources=TROUBLED)), (width, 24)) as pilot:
+        assert told in lines(pilot)[0]
+        assert lines(pilot)[0].count("●") == 3
+
+
+async def test_a_trouble_is_told_without_a_stray_full_stop() -> None:
+    async with dashboard(HandBoard(live(sources=TROUBLED)), LARGE) as pilot:
+        assert "mlflow.db — close it" in line_with(pilot, "close it")
