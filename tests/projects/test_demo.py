@@ -15,6 +15,7 @@ import pytest
 
 from mlops_dash import demo
 from mlops_dash.errors import RefusedError
+from mlops_dash.project import open_project
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -122,3 +123,17 @@ def test_its_files_belong_to_the_user(tmp_path: Path) -> None:
     folder = demo.unpack(tmp_path / "d")
     assert {path.stat().st_uid for path in folder.rglob("*")} == {os.geteuid()}
     assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_its_servers_are_starting_from_the_first_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_DASH_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("MLOPS_DASH_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(demo, "_SOON", 3600.0)
+    folder = demo.unpack(tmp_path / "sample")
+    demo.start_story_soon(folder)
+    with open_project(folder) as project:
+        project.refresh()
+        seen = project.observe()
+    assert [one.detail for one in seen] == ["starting: it is about to be started"] * 3

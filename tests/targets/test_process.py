@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ from mlops_dash.targets.process import (
     ServerRecord,
     is_running,
     last_words,
+    promise,
     read_record,
     record_path,
     servers_folder,
@@ -90,6 +93,38 @@ def test_without_a_server_it_is_down_and_says_how_to_start_one(tmp_path: Path) -
     assert (seen.answered, seen.version, seen.health) == (False, None, Health.DOWN)
     assert seen.detail == "no server is running: mlops-dash up production"
     assert not (tmp_path / "missing").exists()
+
+
+def test_a_server_that_is_about_to_be_started_is_starting(tmp_path: Path) -> None:
+    promise(tmp_path, "production", "progression", 60)
+    (seen,) = ask_all([process_target(tmp_path)], 10)
+    assert (seen.answered, seen.health) == (False, Health.DEGRADED)
+    assert seen.detail == "starting: it is about to be started"
+    write_record(tmp_path, record(tmp_path))  # it was started, and stopped again
+    (seen,) = ask_all([process_target(tmp_path)], 10)
+    assert (seen.health, seen.detail) == (Health.DOWN, "no server is running: mlops-dash up production")
+
+
+@pytest.mark.parametrize("seconds", [-1, 10_000])
+def test_a_promise_that_was_not_kept_is_forgotten(tmp_path: Path, seconds: float) -> None:
+    promise(tmp_path, "production", "progression", seconds)
+    (seen,) = ask_all([process_target(tmp_path)], 10)
+    assert seen.health is Health.DOWN
+
+
+def test_a_server_that_was_just_started_and_is_silent_is_starting(tmp_path: Path) -> None:
+    token = "t" * 32
+    child = subprocess.Popen([sys.executable, "-c", "input()", token], stdin=subprocess.PIPE)
+    with child, socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        made = {"pid": child.pid, "create_time": psutil.Process(child.pid).create_time(), "port": port}
+        write_record(tmp_path, record(tmp_path, **made, url=f"http://127.0.0.1:{port}"))
+        target = make_target(PLACE, ProcessTarget(timeout=0.3), tmp_path)
+        assert target is not None
+        (seen,) = ask_all([target], 10)
+        child.kill()
+    assert (seen.answered, seen.health) == (False, Health.DEGRADED)
+    assert (seen.detail or "").startswith("starting: for ")
 
 
 def test_a_server_at_the_configured_port_answers_whoever_started_it(tmp_path: Path, serve: Serve) -> None:

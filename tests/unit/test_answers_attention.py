@@ -45,6 +45,13 @@ def only(found: tuple[Attention, ...]) -> tuple[str, str, str | None]:
     return item.code, item.message, item.action
 
 
+def test_a_server_that_starts_is_not_called_degraded(given: KnownFacts) -> None:
+    given.seen(
+        "production", "wine", None, health=Health.DEGRADED, detail="starting: loading version 4 for 2 s"
+    )
+    assert only(items(given)) == ("unhealthy", "production is starting: loading version 4 for 2 s", "trace")
+
+
 def test_one_cause_is_one_item(given: KnownFacts) -> None:
     def gone(name: str, why: str | None = "no Git repository: /srv/wine.") -> SourceStatus:
         return SourceStatus(name, name, Freshness.STALE, NOW, NOW, "", why)

@@ -33,6 +33,8 @@ _PATHS = (
 )
 # the environment whose alias moves after its server has started, and from which version to which
 _DRIFTS, _BEFORE, _AFTER = "canary", 5, 6
+_SERVED = ("production", "staging", "canary")
+_PROMISED = 30.0  # seconds within which a server is started, on a slow machine too
 _SOON = 1.5  # seconds in which a dashboard opens
 
 
@@ -103,7 +105,16 @@ def archive() -> Path:
 
 
 def start_story_soon(folder: Path) -> None:
-    """Do :func:`start_story` in the background a little later: a dashboard that opens now fills first."""
+    """Do :func:`start_story` in the background a little later: a dashboard that opens now fills first, and
+    says that the servers are starting."""
+    from mlops_dash.targets.process import is_running, promise, read_record
+
+    with suppress(DashError, OSError):  # then they are called down until they run; starting them says why
+        servers = _servers(folder)
+        for environment in _SERVED:
+            record = read_record(servers, environment, MODEL)
+            if record is None or not is_running(record):
+                promise(servers, environment, MODEL, _PROMISED)
     timer = Timer(_SOON, start_story, (folder,))
     timer.daemon = True
     timer.start()
@@ -118,18 +129,12 @@ def start_story(folder: Path) -> tuple[str, ...]:
     Returns:
         for each server that could not be started, why.
     """
-    from mlops_dash.config_file import load_config
-    from mlops_dash.project.locate import locate
-    from mlops_dash.targets.process import servers_folder
-
-    config_path = folder / "mlops-dash.toml"
     try:
-        located = locate(folder, load_config(config_path), config_path)
+        servers = _servers(folder)
     except DashError as error:
         return (str(error),)
-    servers = servers_folder(located.servers)
     problems = []
-    for environment in ("production", "staging", "canary"):
+    for environment in _SERVED:
         try:
             _start(folder / "mlflow.db", servers, environment)
         except DashError as error:
@@ -137,6 +142,15 @@ def start_story(folder: Path) -> tuple[str, ...]:
         except (sqlite3.Error, OSError) as error:
             problems.append(f"{environment}: the sample project's store cannot be used: {error}")
     return tuple(problems)
+
+
+def _servers(folder: Path) -> Path:
+    from mlops_dash.config_file import load_config
+    from mlops_dash.project.locate import locate
+    from mlops_dash.targets.process import servers_folder
+
+    config_path = folder / "mlops-dash.toml"
+    return servers_folder(locate(folder, load_config(config_path), config_path).servers)
 
 
 def _start(store: Path, servers: Path, environment: str) -> None:

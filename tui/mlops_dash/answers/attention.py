@@ -80,7 +80,8 @@ def _serving(f: Situation) -> Iterable[tuple[str, str, str | None]]:
         )
     if f.health in (Health.DOWN, Health.DEGRADED):
         why = f.observed.detail if f.observed and f.observed.detail else "its target says so"
-        yield ("unhealthy", f"{f.environment} is {f.health.value}: {why}", "trace")
+        how = "" if why.startswith("starting: ") else f"{f.health.value}: "
+        yield ("unhealthy", f"{f.environment} is {how}{why}", "trace")
     elif f.observed is not None and not f.observed.answered:
         why = f.observed.detail or "it did not say what it serves"
         yield ("stale-source", f"{f.environment} could not be asked: {why}", "refresh")

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,8 @@ from mlops_dash.targets.presets import PRESETS
 
 SERVER_MODULE = "mlops_dash.targets.scoring"
 _LOG_TAIL = 4096  # bytes of a log that are looked at for its last words
+_FIRST_WORDS = 60.0  # seconds that a server may be silent after its start: it imports before it answers
+_LONGEST_PROMISE = 120.0  # seconds; a longer one was made before the clock was set
 _CLOCK_STEP = 2.0  # seconds by which a process's start time may move when the system clock is set
 
 
@@ -95,6 +98,33 @@ def write_record(folder: Path, record: ServerRecord) -> None:
     except OSError:
         os.unlink(name)
         raise
+    _promise_path(path).unlink(missing_ok=True)
+
+
+def promise(folder: Path, environment: str, model: str, seconds: float) -> None:
+    """Say that a server is started within ``seconds``: until then it is called starting, not down.
+
+    Raises:
+        OSError: it could not be written down.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = _promise_path(record_path(folder, environment, model))
+    path.touch(mode=0o600)
+    until = time.time() + seconds
+    os.utime(path, (until, until))
+
+
+def is_promised(folder: Path, environment: str, model: str) -> bool:
+    """Tell whether a server is about to be started."""
+    try:
+        left = _promise_path(record_path(folder, environment, model)).stat().st_mtime - time.time()
+    except OSError:
+        return False
+    return 0 < left < _LONGEST_PROMISE
+
+
+def _promise_path(record: Path) -> Path:
+    return record.with_suffix(".soon")
 
 
 def is_running(record: ServerRecord) -> bool:
@@ -145,9 +175,11 @@ class ProcessServer:
 
     async def observe(self) -> Observation:
         """Ask the recorded server, or whoever answers at the configured port."""
-        record, running = await asyncio.to_thread(self._look)
+        record, running, promised = await asyncio.to_thread(self._look)
         if record is not None and running:
             url = record.url
+        elif promised:
+            return unasked(self.kind, self.place, Health.DEGRADED, "starting: it is about to be started")
         elif self._settings.port:
             url = url_of(self._settings.host, self._settings.port)
         else:
@@ -156,11 +188,18 @@ class ProcessServer:
         verdict = await self._questioner.ask(address)
         if verdict.health is Health.DOWN and not running:
             return unasked(self.kind, self.place, Health.DOWN, self._absence(record), url)
+        if verdict.health is Health.UNKNOWN and running and record is not None:
+            age = time.time() - record.create_time
+            if verdict.identity.version is None and 0 <= age < _FIRST_WORDS:
+                words = f"starting: for {age:.0f} s"
+                return unasked(self.kind, self.place, Health.DEGRADED, words, url)
         return observation(self.kind, self.place, verdict, url)
 
-    def _look(self) -> tuple[ServerRecord | None, bool]:
-        record = read_record(self._folder, self.place.environment, self.place.model)
-        return record, record is not None and is_running(record)
+    def _look(self) -> tuple[ServerRecord | None, bool, bool]:
+        names = self.place.environment, self.place.model
+        record = read_record(self._folder, *names)
+        running = record is not None and is_running(record)
+        return record, running, not running and is_promised(self._folder, *names)
 
     def _absence(self, record: ServerRecord | None) -> str:
         start = f"mlops-dash up {self.place.environment}"

@@ -122,6 +122,11 @@ def version(value: str | None, limit: int = 60) -> str:
     return f"v{value}" if value.isascii() and value.isdigit() and len(value) < limit else safe(value, limit)
 
 
+def health_word(health: Health, detail: str | None) -> str:
+    """Return how a server is, in one word: one that says that it starts is ``starting``."""
+    return "starting" if (detail or "").startswith("starting: ") else health.value
+
+
 def short(digest: str, length: int = 7) -> str:
     """Return the beginning of a hash or digest."""
     return safe(digest.removeprefix("md5:"), 300)[:length]

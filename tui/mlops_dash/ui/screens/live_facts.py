@@ -14,6 +14,7 @@ from mlops_dash.ui.wording import (
     READING,
     Line,
     ago,
+    health_word,
     moment,
     number,
     plural,
@@ -113,14 +114,17 @@ def _declared(row: EnvironmentRow) -> Iterator[Fact]:
 def _address(row: EnvironmentRow) -> Iterator[Fact]:
     seen = row.observed
     glyph, role = HEALTH[row.health]
-    line: list[tuple[str, str]] = [(f"{glyph} {row.health.value}", role)]
+    line: list[tuple[str, str]] = [
+        (f"{glyph} {health_word(row.health, seen.detail if seen else None)}", role)
+    ]
     if seen is not None and seen.latency_ms is not None:
         line.append((f" {seen.latency_ms:.0f} ms", "dim"))
     if seen is not None and seen.address:
         line.append((f" · {safe(seen.address)}", "text"))
     line.append((f" · {safe(row.target, 30)} target", "dim"))
     if seen is not None and seen.detail:
-        line.append((f" · {safe(seen.detail, 800)}", "text" if row.health.value == "healthy" else role))
+        detail = safe(seen.detail.removeprefix("starting: "), 800)
+        line.append((f" · {detail}", "text" if row.health.value == "healthy" else role))
     copy = seen.address or seen.detail if seen is not None else None
     yield Fact("serving", tuple(line), copy or row.health.value)
 

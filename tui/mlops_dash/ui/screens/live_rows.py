@@ -19,6 +19,7 @@ from mlops_dash.ui.wording import (
     Line,
     Span,
     age,
+    health_word,
     number,
     safe,
     short,
@@ -202,7 +203,8 @@ def _data(row: EnvironmentRow, unread: frozenset[str]) -> Cell:
 
 def _health(row: EnvironmentRow) -> Cell:
     glyph, role = HEALTH[row.health]
-    word: tuple[str, str] = (f" {row.health.value}", "text" if row.health is Health.HEALTHY else role)
+    how = health_word(row.health, row.observed.detail if row.observed else None)
+    word: tuple[str, str] = (f" {how}", "text" if row.health is Health.HEALTHY else role)
     latency = row.observed.latency_ms if row.observed else None
     took = f" {latency:.0f} ms" if latency is not None else ""
     return ((((glyph, role), word, (took, "dim"))), ((glyph, role), word), ((glyph, role),))
