@@ -7,6 +7,7 @@ None needs another to have been made, and all can be made on one store in any or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from conformance.scenario import Scene, log_dataset, new_run
 
@@ -195,7 +196,8 @@ def a_new_model_and_version(scene: Scene) -> Iterator[None]:
 def a_new_version(scene: Scene) -> Iterator[None]:
     model = scene.model()
     yield
-    scene.client.create_model_version(model, "mlflow-artifacts:/1/9/model", scene.runs["FINISHED"])
+    run = scene.client.get_run(scene.runs["FINISHED"]).info
+    scene.client.create_model_version(model, f"{run.artifact_uri}/model", run.run_id)
 
 
 @edit
@@ -253,7 +255,8 @@ def a_deleted_version(scene: Scene) -> Iterator[None]:
 def a_renamed_model(scene: Scene) -> Iterator[None]:
     model = scene.model()
     yield
-    scene.client.rename_registered_model(model, f"{model}-renamed")
+    with suppress(AttributeError):  # MLflow's file store fails half-way at a version's tag: that shows, too
+        scene.client.rename_registered_model(model, f"{model}-renamed")
 
 
 @edit
