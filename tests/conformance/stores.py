@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from conformance import sqlite_file
+from conformance import mariadb_server, sqlite_file
 from conformance.shape import StoreKind
 
 KINDS = [
     StoreKind("sqlite", sqlite_file.place, sqlite_file.source),
+    StoreKind("mariadb", mariadb_server.place, mariadb_server.source),
 ]
 EVERYDAY = ("sqlite",)
 """The kinds that are quick enough for every run of the tests; the others are of the campaign."""

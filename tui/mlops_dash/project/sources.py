@@ -87,6 +87,14 @@ def _reader(address: Address) -> Source:
             from mlops_dash.sources.mlflow.sqlite import MlflowSqlite
 
             return MlflowSqlite(address.path)
+        case Kind.HTTP:
+            from mlops_dash.sources.mlflow.http import MlflowServer
+
+            return MlflowServer(address.uri)
+        case Kind.MYSQL | Kind.MSSQL:
+            from mlops_dash.sources.mlflow.sqlalchemy import MlflowDatabase
+
+            return MlflowDatabase(address.uri)
         case Kind.DATABRICKS:
             raise SourceError(
                 "a Databricks workspace is not read: it is no tracking server that anybody can run",

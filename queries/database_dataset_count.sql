@@ -1,0 +1,2 @@
+-- how many datasets we hold
+select count(*) as datasets from dataset
