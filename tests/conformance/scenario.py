@@ -57,7 +57,7 @@ class Scene:
         name = f"model-{next(self.numbers)}"
         self.client.create_registered_model(name, description="before")
         for number in range(2):
-            self.client.create_model_version(name, f"mlflow-artifacts:/1/{number}/model")
+            self.client.create_model_version(name, f"s3://bucket/models/{number}")
         self.client.set_registered_model_alias(name, "champion", "1")
         self.client.set_model_version_tag(name, "1", "approved", "yes")
         return name
@@ -198,7 +198,8 @@ def _registry(scene: Scene) -> None:
     client.create_registered_model("größe 🦊", tags={"team": "wine"})
     client.create_registered_model("gone")
     for number, name in enumerate(("FINISHED", "FAILED", "KILLED", "RUNNING")):
-        client.create_model_version("quality", f"mlflow-artifacts:/1/{number}/model", runs[name])
+        source = f"{client.get_run(runs[name]).info.artifact_uri}/model-{number}"  # servers check that
+        client.create_model_version("quality", source, runs[name])
     client.create_model_version("größe 🦊", "s3://bucket/models/é", description=HOSTILE[1])
     client.create_model_version("gone", "s3://bucket/models/gone")
     for version, stage in (("1", "Staging"), ("2", "Production"), ("3", "Archived")):
