@@ -221,7 +221,7 @@ def test_a_user_s_sql_has_its_times_in_utc(store: Store) -> None:
     columns, rows = store.sql(text, limit=1)
     assert columns == ("n", "n", 'a "list')
     assert rows[0][1:] == (1, [datetime(2026, 11, 23, 6)])
-    plain = store.sql("select epoch(now()::timestamp) - epoch(now())")[1][0][0]
+    plain = store.sql("select epoch_us(now()::timestamp) - epoch_us(now())")[1][0][0]
     assert (rows[0][0].tzinfo, plain) == (None, 0)
 
 

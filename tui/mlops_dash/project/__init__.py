@@ -249,6 +249,8 @@ class Project:
         from mlops_dash.answers.board_table import board_batch
 
         self.store.apply(board_batch(self.live()))
+        if self._refresher is not None:
+            self._refresher.save()
         columns, rows = self.store.sql(query, limit)
         return TableAnswer(tuple(columns), tuple(tuple(row) for row in rows))
 

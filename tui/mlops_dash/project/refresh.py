@@ -75,12 +75,14 @@ class Refresher:
             if self._closed:
                 raise Cancelled
             self._forget_what_the_store_lost()
-            changed = self._side_by_side(thorough, progress, cancel)
+            brought = self._side_by_side(thorough, progress, cancel)
             again, self.look_again = self.look_again, False
             for source in self.second:
-                changed |= self._read(source, thorough, progress, cancel, force=changed or again)
+                others = bool(brought - {source.name})  # its own news it has just seen
+                if self._read(source, thorough, progress, cancel, force=others or again):
+                    brought.add(source.name)
             cancel.check()
-            return Refreshed(changed, tuple(self.statuses.values()))
+            return Refreshed(bool(brought), tuple(self.statuses.values()))
 
     def close(self, within: float) -> None:
         """Cancel what is being read, wait ``within`` seconds for it, and release the sources.
@@ -109,26 +111,28 @@ class Refresher:
         for name in [name for name in self.statuses if name != "targets"]:
             del self.statuses[name]
 
-    def _side_by_side(self, thorough: bool, progress: ProgressCallback, cancel: CancelToken) -> bool:
-        if len(self.first) == 1:
-            return self._read(self.first[0], thorough, progress, cancel)
-        outcomes: list[bool | BaseException] = []
+    def _side_by_side(self, thorough: bool, progress: ProgressCallback, cancel: CancelToken) -> set[str]:
+        """Read the first sources; return the names of those that brought anything."""
+        outcomes: dict[str, bool | BaseException] = {}
 
         def work(source: Source) -> None:
             try:
-                outcomes.append(self._read(source, thorough, progress, cancel))
+                outcomes[source.name] = self._read(source, thorough, progress, cancel)
             except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-                outcomes.append(error)
+                outcomes[source.name] = error
 
-        threads = [threading.Thread(target=work, args=(s,), daemon=True, name=s.name) for s in self.first]
+        others = self.first[1:]
+        threads = [threading.Thread(target=work, args=(s,), daemon=True, name=s.name) for s in others]
         for thread in threads:
             thread.start()
+        for source in self.first[:1]:
+            work(source)  # in this thread: a thread costs more than to see that nothing changed
         for thread in threads:
             thread.join()
-        for outcome in outcomes:
+        for outcome in outcomes.values():
             if isinstance(outcome, BaseException):
                 raise outcome
-        return any(outcomes)
+        return {name for name, outcome in outcomes.items() if outcome}
 
     def _read(
         self,
@@ -207,21 +211,13 @@ class Refresher:
         return before is None or (before.status, before.detail) != (state.status, state.detail)
 
     def _save(self, status: SourceStatus, position: str | None) -> None:
-        """Remember a status and position; the store is told of what a person would see, the rest later."""
-        before = self.statuses.get(status.name)
         self.statuses[status.name] = status
         self._positions[status.name] = position
-        if before is None or _seen(before) != _seen(status):
-            self.store.set_source(status, position)
 
     def save(self) -> None:
-        """Write the freshness of every source to the store, as before it is published."""
+        """Write the freshness and position of every source to the store, as before it is published."""
         for name, status in list(self.statuses.items()):  # targets may be asked meanwhile
             self.store.set_source(status, self._positions.get(name) or self.store.position(name))
-
-
-def _seen(status: SourceStatus) -> tuple[object, ...]:
-    return status.status, status.kind, status.counts, status.detail, status.remedy
 
 
 def _now() -> datetime:

@@ -87,6 +87,10 @@ def _reader(address: Address) -> Source:
             from mlops_dash.sources.mlflow.sqlite import MlflowSqlite
 
             return MlflowSqlite(address.path)
+        case Kind.FILES if address.path is not None:
+            from mlops_dash.sources.mlflow.files import MlflowFiles
+
+            return MlflowFiles(address.path)
         case Kind.HTTP:
             from mlops_dash.sources.mlflow.http import MlflowServer
 
@@ -100,7 +104,7 @@ def _reader(address: Address) -> Source:
                 "a Databricks workspace is not read: it is no tracking server that anybody can run",
                 "name a tracking server, a database or a folder under [tracking], or with --tracking-uri",
             )
-        case Kind.SQLITE | Kind.FILES if address.path is None:
+        case Kind.SQLITE | Kind.FILES:
             raise SourceError(
                 f"the tracking address names no file on this machine: {address.shown}",
                 "write sqlite:////path/to/mlflow.db, or the path of an mlruns folder",

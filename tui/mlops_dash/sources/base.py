@@ -161,6 +161,6 @@ class Source(Protocol):
 
 def run_counts(known: Known) -> str:
     """Say how many runs the store holds now: ``100,000 runs``. Deleted ones count where all are."""
-    ((runs, deleted),) = known.rows("tracking_counts")
+    ((runs, deleted),) = known.rows("tracking_counts") or [(0, 0)]
     text = f"{runs:,} run{'' if runs == 1 else 's'}"
     return text if runs or not deleted else f"{text}, {deleted:,} deleted"
