@@ -276,7 +276,7 @@ async def test_a_server_that_starts_is_said_to_start() -> None:
     async with dashboard(HandBoard(live([made])), LARGE) as pilot:
         assert "◐ starting" in line_with(pilot, "production", "a1b2c3d")
         assert "◐ starting 12 ms" in line_with(pilot, " serving ")
-        assert "loading version 4" in text(pilot)
+        assert "loading version" in text(pilot)
         assert "degraded" not in text(pilot)
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from mlops_dash.domain.freshness import Freshness
+from mlops_dash.ui.widgets.lines import width_of, wrap
 from ui.answers import SOURCES, HandBoard, live, source
 from ui.driving import LARGE, SMALL, dashboard, line_with, lines, press
 
@@ -16,6 +17,16 @@ LOCKED = source(
     remedy="close it",
 )
 TROUBLED = (LOCKED, *SOURCES[1:])
+
+
+def test_a_word_that_fills_its_line_is_followed_by_the_next_line() -> None:
+    for width in range(8, 30):
+        told = wrap((("target · loading ", "text"), ("version 4 for 2 s", "bad")), width)
+        assert all(width_of(line) <= width for line in told)
+        joined = " ".join("".join(text for text, _ in line).strip() for line in told)
+        assert joined.split() == "target · loading version 4 for 2 s".split()
+
+
 WIDTHS = pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 100, 120, 160])
 
 

@@ -61,6 +61,7 @@ def wrap(line: Line, width: int, limit: int = 40) -> list[Line]:
                 lines[-1].append((head, role))
                 word = word[max(1, len(head)) :].lstrip() if head else ""
                 cells = cell_len(word)
+                used = width
                 if word:
                     lines.append([])
                     used = 0
