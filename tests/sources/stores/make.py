@@ -18,11 +18,15 @@ from typing import Any
 
 
 def write(database: Path) -> None:
-    """Create a tracking store and log what the tests expect, through MLflow's own client."""
+    """Create a tracking store in a file and log what the tests expect, through MLflow's own client."""
+    write_to(f"sqlite:///{database}")
+
+
+def write_to(uri: str) -> None:
+    """As :func:`write`, into the store at an address."""
     import mlflow
     from mlflow.tracking import MlflowClient
 
-    uri = f"sqlite:///{database}"
     mlflow.set_tracking_uri(uri)
     client = MlflowClient(uri, uri)
     experiment = client.create_experiment("wine", artifact_location="mlflow-artifacts:/1")

@@ -95,6 +95,10 @@ def _reader(address: Address) -> Source:
             from mlops_dash.sources.mlflow.http import MlflowServer
 
             return MlflowServer(address.uri)
+        case Kind.POSTGRESQL:
+            from mlops_dash.sources.mlflow.postgres import MlflowPostgres
+
+            return MlflowPostgres(address.uri)
         case Kind.MYSQL | Kind.MSSQL:
             from mlops_dash.sources.mlflow.sqlalchemy import MlflowDatabase
 
