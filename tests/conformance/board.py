@@ -54,7 +54,7 @@ class Board:
     def refresh(self, *, thorough: bool = False) -> None:
         """Read what is new."""
         for part in self.source.read(Reading(self.position, self.store, thorough=thorough)):
-            self._take(part)
+            self.take(part)
 
     def refresh_until_cancelled(self, after: int) -> bool:
         """Read, and cancel after that many batches or positions; tell whether there were as many."""
@@ -63,7 +63,7 @@ class Board:
         try:
             for part in self.source.read(Reading(self.position, self.store, cancel=token)):
                 for piece in _one_by_one(part):
-                    self._take(piece)
+                    self.take(piece)
                     parts += 1
                     if parts > after:
                         token.cancel()
@@ -80,11 +80,13 @@ class Board:
         for batch in again(run_ids, Reading(self.position, self.store)):
             self.store.apply(batch)
 
-    def _take(self, part: Batch | Tracks | Position) -> None:
+    def take(self, part: Batch | Tracks | Position) -> bool:
+        """Apply what was read, or remember how far it was read; always true."""
         if isinstance(part, Position):
             self.position = part.value
         else:
             self.store.apply(part)
+        return True
 
     def content(self) -> Content:
         """Every table's rows in a fixed order."""

@@ -11,8 +11,11 @@ from mlops_dash.sources.mlflow.address import Address, Kind
 from mlops_dash.sources.mlflow.sqlalchemy.connection import connected, engine_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import Connection
 
+    from mlops_dash.sources.mlflow.probing import Step
     from mlops_dash.sources.mlflow.sqlalchemy.tables import Schema
 
 
@@ -151,3 +154,10 @@ def _not_seen(schema: Schema) -> tuple[str | None, str | None]:
     if not missing:
         return None, None
     return f"the user may not read {', '.join(missing)}", "grant select on all tables of the database"
+
+
+def probe(uri: str) -> Iterable[Step]:
+    """Look at a database step by step, for ``doctor``."""
+    from mlops_dash.sources.mlflow.sqlalchemy import probing
+
+    return probing.probe(uri)

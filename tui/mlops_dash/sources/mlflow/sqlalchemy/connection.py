@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -155,55 +156,61 @@ def _is_of_a_database(error: Exception) -> bool:
     return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in modules
 
 
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What errors with these numbers, or with one of these words in them, mean, and what to do about it."""
+
+    codes: tuple[int, ...]
+    words: tuple[str, ...]
+    message: str
+    remedy: str
+
+
+# numbers of MySQL and MariaDB (1000 to 3999), of SQL Server (3 to 5 digits) and of FreeTDS (20000 on)
+_MEANINGS = (
+    _Meaning(
+        (1044, 1049, 4060), (), "{name} has no such database, or none for this user",
+        "check the database's name",
+    ),
+    _Meaning(
+        (1045, 1698, 18456), ("access denied for user", "login failed"),
+        "{name} refuses the user or the password",
+        "check the credentials in MLFLOW_TRACKING_URI or [tracking] uri",
+    ),
+    _Meaning(
+        (1142, 1143, 229, 230), (), "the user may not read one of MLflow's tables ({text})",
+        "grant select on all tables of the database",
+    ),
+    _Meaning(
+        (1969, 3024), ("max_statement_time",),
+        f"{{name}} took longer than {STATEMENT} seconds for one statement",
+        "it is read again at the next refresh; look at the load of the database",
+    ),
+    _Meaning(
+        (2002, 2003, 2005, 20002, 20009), ("can't connect",), "{name} cannot be reached ({text})",
+        "check host, port and network",
+    ),
+    _Meaning(
+        (0, 1053, 1927, 2006, 2013, 20047), ("timed out", "lost connection"),
+        "the connection to {name} was lost ({text})", "it is read again at the next refresh",
+    ),
+    _Meaning(
+        (), ("ssl", "tls"), "no secure connection to {name} ({text})",
+        "check MLFLOW_MYSQL_SSL_CA, …_CERT and …_KEY, or ssl_ca in the address",
+    ),
+    _Meaning((), ("",), "{name} could not be read ({text})", "mlops-dash doctor looks at each step"),
+)  # fmt: skip
+
+
 def explain(error: Exception, address: Address) -> DashError:
     """Return what an error of a driver or of SQLAlchemy means for the person who wants to see runs."""
-    name, where = _NAMES[address.kind], address.shown
     text = scrub(str(getattr(error, "orig", None) or error))
     code = _code(error)
-    if (
-        code in (1045, 1698, 18456)
-        or "access denied for user" in text.lower()
-        or "login failed" in text.lower()
-    ):
-        return SourceError(
-            f"{name} refuses the user or the password: {where}",
-            "check the credentials in MLFLOW_TRACKING_URI or [tracking] uri",
-        )
-    if code in (1049, 4060, 1044):
-        return SourceError(
-            f"{name} has no such database, or none for this user: {where}", "check the database's name"
-        )
-    if code in (1142, 1143, 229, 230):
-        return SourceError(
-            f"the user may not read one of MLflow's tables ({_line(text)}): {where}",
-            "grant select on all tables of the database",
-        )
-    if code in (1969, 3024) or "max_statement_time" in text:
-        return SourceError(
-            f"{name} took longer than {STATEMENT} seconds for one statement: {where}",
-            "it is read again at the next refresh; look at the load of the database",
-        )
-    if code in (2002, 2003, 2005, 20009, 20002) or "can't connect" in text.lower():
-        return SourceError(
-            f"{name} cannot be reached ({_line(text)}): {where}", "check host, port and network"
-        )
-    if (
-        code in (2006, 2013, 1053, 1927, 0, 20047)
-        or "timed out" in text.lower()
-        or "lost connection" in text.lower()
-    ):
-        return SourceError(
-            f"the connection to {name} was lost ({_line(text)}): {where}",
-            "it is read again at the next refresh",
-        )
-    if "ssl" in text.lower() or "tls" in text.lower():
-        return SourceError(
-            f"no secure connection to {name} ({_line(text)}): {where}",
-            "check MLFLOW_MYSQL_SSL_CA, …_CERT and …_KEY, or ssl_ca in the address",
-        )
-    return SourceError(
-        f"{name} could not be read ({_line(text)}): {where}", "mlops-dash doctor looks at each step"
+    found = next((one for one in _MEANINGS if code in one.codes), None) or next(
+        one for one in _MEANINGS if any(word in text.lower() for word in one.words)
     )
+    told = found.message.format(name=_NAMES[address.kind], text=_line(text))
+    return SourceError(f"{told}: {address.shown}", found.remedy)
 
 
 def _code(error: Exception) -> int | None:
