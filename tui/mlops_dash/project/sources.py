@@ -114,8 +114,8 @@ def _reader(address: Address) -> Source:
                 "write sqlite:////path/to/mlflow.db, or the path of an mlruns folder",
             )
     raise SourceError(
-        f"no reader for this kind of tracking store: {address.shown or 'an empty address'}",
-        "name one under [tracking], or with --tracking-uri, that starts with sqlite:///",
+        f"no kind of tracking store is known by this address: {address.shown or 'it is empty'}",
+        "an address starts with http(s)://, postgresql://, mysql://, mssql:// or sqlite:///, or is a folder",
     )
 
 
