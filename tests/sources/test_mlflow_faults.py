@@ -121,7 +121,7 @@ def test_fault_08_missing_path_is_not_created(tmp_path: Path, board_of: Boards) 
 
 def test_fault_08_a_folder_is_no_store(tmp_path: Path, board_of: Boards) -> None:
     (tmp_path / "mlruns").mkdir()
-    with fails(board_of(tmp_path / "mlruns"), "folder", "migrate-filestore"):
+    with fails(board_of(tmp_path / "mlruns"), "folder", "by its path alone"):
         pass
 
 

@@ -158,11 +158,11 @@ class MlflowSqlite:
             return
         if "runs" in tables and "experiments" in tables:
             raise SourceError(
-                f"{self.path} has MLflow's tables but no schema version (alembic_version).",
+                f"MLflow's tables without their version (alembic_version): {self.path}",
                 "It was written by an unknown program or an MLflow older than 1.0: restore it from a backup.",
             )
         raise SourceError(
-            f"{self.path} is an SQLite database, but no MLflow tracking store.",
+            f"an SQLite database, but no MLflow tracking store: {self.path}",
             "Check MLFLOW_TRACKING_URI or [tracking] uri. Nothing was created in it.",
         )
 
@@ -170,7 +170,7 @@ class MlflowSqlite:
         after = file_state(self.path, time.time_ns())
         if self._write_ahead and after.signature != state.signature:
             raise SourceError(
-                f"The tracking store {self.path} was written while it was read.",
+                f"written while it was read: {self.path}",
                 "It is read again at the next refresh.",
             )
 

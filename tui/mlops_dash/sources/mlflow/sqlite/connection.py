@@ -55,7 +55,7 @@ def file_state(path: Path, now_ns: int) -> FileState:
     if stat.S_ISDIR(found.st_mode):
         raise SourceError(
             f"a folder, not an SQLite file: {path}",
-            "Point at the file, or move a folder of runs into SQLite with: mlflow migrate-filestore",
+            "Point at the file. A folder of runs is named by its path alone, without sqlite://",
         )
     if not stat.S_ISREG(found.st_mode):
         raise SourceError(f"no plain file: {path}", "Point at an SQLite file.")
