@@ -80,6 +80,11 @@ def timed(
     return took
 
 
+def kept_folder() -> Path:
+    """Return where stores and repositories are kept for the next time."""
+    return Path(platformdirs.user_cache_dir("mlops-dash-bench"))
+
+
 @contextmanager
 def open_house(runs: int, steps: int, commits: int, rounds: int, keep: bool) -> Iterator[House]:
     """Make the projects to measure, or take them from the cache; the scratch folder goes unless kept.
@@ -87,7 +92,7 @@ def open_house(runs: int, steps: int, commits: int, rounds: int, keep: bool) -> 
     The package is compiled first, as pip does with what it installs: a checkout's may not be.
     """
     compileall.compile_dir(Path(mlops_dash.__file__).parent, quiet=1)
-    kept = Path(platformdirs.user_cache_dir("mlops-dash-bench"))
+    kept = kept_folder()
     board = kept / f"board-{runs}-{steps}-{commits}"
     if not (board / "mlflow.db").exists():
         shutil.rmtree(board, ignore_errors=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.house import House, say, timed
 from bench.repositories import add_commit
-from bench.stores import ROWS_OF_A_RUN, add_run, remove_run
+from bench.stores import add_run, remove_run
 from bench.table import Figure, middle
 
 TABLES = (
@@ -43,21 +43,21 @@ def first_sync(house: House) -> Iterator[Figure]:
 
 def refresh(house: House) -> Iterator[Figure]:
     """P3: a refresh after one new run, and after nothing."""
-    with _project(house.plain, house.fresh_cache()) as project:
+    with open_at(house.plain, house.fresh_cache()) as project:
         _refresh(project)
-        unchanged = [_took(project.refresh) for _ in range(20)]
+        unchanged = [took(project.refresh) for _ in range(20)]
         added: list[str] = []
         try:
             new = [_after_new_run(house, project, added) for _ in range(house.rounds)]
             added.append(add_run(house.store, house.shape.runs + len(added), house.shape))
             read = _rows_read(project)
-            _require(project, added[-1])
+            require(project, added[-1])
         finally:
             for run_id in added:
                 remove_run(house.store, run_id)
     yield Figure("P3", "refresh after one new run", "ms", middle(new) * 1000, limit=150)
     yield Figure("P3", "refresh when nothing changed", "ms", middle(unchanged) * 1000, limit=5)
-    held = house.shape.runs * ROWS_OF_A_RUN
+    held = house.shape.runs * house.shape.rows_of_a_run
     yield Figure("P3", "rows that left the store for it, of all", "%", 100 * read / held, limit=1)
 
 
@@ -66,11 +66,11 @@ def repository(house: House) -> Iterator[Figure]:
     log = ["git", "log", "--all"]
     ours, reference, after = [], [], []
     for _ in range(house.rounds):
-        with _project(house.repository, house.fresh_cache()) as project:
-            ours.append(_took(lambda: _refresh(project)))
+        with open_at(house.repository, house.fresh_cache()) as project:
+            ours.append(took(lambda: _refresh(project)))
             reference.append(timed(log, folder=house.repository))
             add_commit(house.repository)
-            after.append(_took(project.refresh))
+            after.append(took(project.refresh))
         say(
             f"  P5 ours {ours[-1]:.2f} s, git log {reference[-1]:.2f} s, one commit {after[-1] * 1000:.0f} ms"
         )
@@ -81,12 +81,13 @@ def repository(house: House) -> Iterator[Figure]:
 
 def _after_new_run(house: House, project: Any, added: list[str]) -> float:
     added.append(add_run(house.store, house.shape.runs + len(added), house.shape))
-    took = _took(project.refresh)
-    _require(project, added[-1])
-    return took
+    seconds = took(project.refresh)
+    require(project, added[-1])
+    return seconds
 
 
-def _require(project: Any, run_id: str) -> None:
+def require(project: Any, run_id: str) -> None:
+    """End the benchmark unless the project knows a run."""
     if project.sql(f"select count(*) from run where run_id = '{run_id}'").rows != ((1,),):
         raise SystemExit(f"the refresh did not bring the new run {run_id}")
 
@@ -131,7 +132,8 @@ def _rows_read(project: Any) -> int:
     return rows
 
 
-def _project(folder: Path, cache: Path) -> Any:
+def open_at(folder: Path, cache: Path) -> Any:
+    """Return the project in ``folder`` with its cache in ``cache``, closed at the end of a ``with``."""
     import contextlib
     import os
 
@@ -147,7 +149,8 @@ def _refresh(project: Any) -> None:
         raise SystemExit(f"could not be read: {failed}")
 
 
-def _took(call: Callable[[], object]) -> float:
+def took(call: Callable[[], object]) -> float:
+    """Return the seconds that a call takes."""
     started = time.perf_counter()
     call()
     return time.perf_counter() - started

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PARAMS, METRICS, EXPERIMENTS, DIGESTS = 12, 8, 10, 25
-ROWS_OF_A_RUN = 1 + PARAMS + METRICS + 4 + 1  # itself, parameters, latest metrics, tags, dataset input
+EXPERIMENTS, DIGESTS = 10, 25
 MODELS = ("progression", "readmission")
 ALIASES = ("production", "staging", "canary")
 
@@ -43,6 +42,13 @@ class Shape:
     runs: int
     steps: int
     commits: tuple[str, ...]
+    params: int = 12
+    metrics: int = 8
+
+    @property
+    def rows_of_a_run(self) -> int:
+        """Rows that a first sync reads for each run: itself, parameters, latest metrics, 4 tags, an input."""
+        return 1 + self.params + self.metrics + 4 + 1
 
 
 def make_store(path: Path, shape: Shape) -> None:
@@ -120,10 +126,10 @@ def insert_runs(
         commit = shape.commits[number % len(shape.commits)]
         tables["runs"].append(_run_row(number, run_id, experiment, started))
         tables["params"] += (
-            {"key": f"param_{n}", "value": _param(rng), "run_uuid": run_id} for n in range(PARAMS)
+            {"key": f"param_{n}", "value": _param(rng), "run_uuid": run_id} for n in range(shape.params)
         )
         tables["tags"] += ({"key": k, "value": v, "run_uuid": run_id} for k, v in _tags(number, commit))
-        _add_metrics(tables, run_id, started, shape.steps, rng)
+        _add_metrics(tables, run_id, started, shape, rng)
         dataset = datasets[experiment, digests[number % len(digests)]]
         tables["inputs"].append(_input_row(rng, dataset, run_id))
     for table, rows in tables.items():
@@ -165,12 +171,12 @@ def _tags(number: int, commit: str) -> Sequence[tuple[str, str]]:
 
 
 def _add_metrics(
-    tables: dict[str, list[dict[str, Any]]], run_id: str, started: int, steps: int, rng: random.Random
+    tables: dict[str, list[dict[str, Any]]], run_id: str, started: int, shape: Shape, rng: random.Random
 ) -> None:
-    for metric in range(METRICS):
+    for metric in range(shape.metrics):
         row: dict[str, Any] = {}
         value = rng.random()
-        for step in range(steps):
+        for step in range(shape.steps):
             value *= 0.97 + rng.random() * 0.02
             row = {
                 "key": f"metric_{metric}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -238,6 +238,7 @@ class HandBoard:
         self.traced: list[str] = []
         self.compared: list[tuple[str, str | None]] = []
         self.refreshed = self.observed = 0
+        self.reread_runs: list[str] = []
         self.closed = False
 
     def live(self) -> LiveAnswer:
@@ -270,6 +271,9 @@ class HandBoard:
                 cancel.check()
         self.refreshed += 1
         return Done(self.changed, self.statuses)
+
+    def reread(self, run_ids: Iterable[str], cancel: CancelToken | None = None) -> None:
+        self.reread_runs.extend(run_ids)
 
     def observe(self) -> tuple[Observation, ...]:
         self.observed += 1

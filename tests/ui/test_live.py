@@ -14,7 +14,7 @@ from mlops_dash.domain.freshness import Freshness
 from mlops_dash.domain.progress import Progress
 from mlops_dash.ui.theme import DARK, LIGHT
 from replacing import replace
-from ui.answers import NOW, SOURCES, HandBoard, attention, before, board_rows, live, row, source
+from ui.answers import NOW, SOURCES, HandBoard, attention, before, board_rows, live, row, run, source
 from ui.driving import LARGE, SMALL, dashboard, line_with, lines, live_of, press, settle, text
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
@@ -289,6 +289,13 @@ async def test_one_cause_is_one_item_of_attention() -> None:
         assert "stale, read 2 s ago: no Git repository:" in line
         assert lines(pilot)[0].count("no Git repository") == 1
         assert "◐ data stale 2 s" in lines(pilot)[0]
+
+
+async def test_refreshing_reads_the_selected_environment_s_run_at_once() -> None:
+    board = HandBoard(live([row()]))
+    async with dashboard(board, LARGE) as pilot:
+        await press(pilot, "r")
+        assert board.reread_runs == [run().run_id]
 
 
 async def test_the_theme_and_the_keys_of_the_configuration_are_used() -> None:

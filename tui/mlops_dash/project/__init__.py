@@ -141,6 +141,21 @@ class Project:
             landed=landed or (lambda: None),
         )
 
+    def reread(self, run_ids: Iterable[str], cancel: CancelToken | None = None) -> None:
+        """Bring single runs up to date at once, whatever a refresh is busy with.
+
+        Raises:
+            SourceError: they could not be read.
+            Cancelled: ``cancel`` was set.
+        """
+        from mlops_dash.sources.base import Reading, Rereadable
+
+        wanted = list(dict.fromkeys(run_ids))
+        for source in self.refresher.first:
+            if wanted and isinstance(source, Rereadable):
+                for batch in source.runs(wanted, Reading(None, self.store, cancel or CancelToken())):
+                    self.store.apply(batch)
+
     def observe(self) -> tuple[Observation, ...]:
         """Ask every target side by side what it serves, and keep the answers."""
         from mlops_dash.targets.observe import ask_all

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from mlops_dash.answers.shapes import LiveAnswer, TraceAnswer
@@ -63,6 +63,10 @@ class Board(Protocol):
         landed: Callable[[], None] | None = None,
     ) -> RefreshedLike:
         """Read what has changed in every source; ``landed`` is called when a part of it is of use."""
+        ...
+
+    def reread(self, run_ids: Iterable[str], cancel: CancelToken | None = None) -> None:
+        """Bring single runs up to date, whatever a refresh is busy with."""
         ...
 
     def observe(self) -> tuple[Observation, ...]:

@@ -258,6 +258,8 @@ class Dashboard(Acting):
         if isinstance(self.fatal, ConfigError):
             self._open_again()
         elif self.reader is not None:
+            if thorough and (screen := self.board_screen()) and (run := screen.selected_run()):
+                self.reader.reread([run])  # at once, whatever else a slow store is busy with
             self.reader.refresh(thorough=thorough)
             self.reader.observe()
 

@@ -7,7 +7,7 @@ must not wait for a slow store; what they learn is posted as messages, what they
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from threading import Lock, Thread
 
@@ -88,6 +88,7 @@ class Reader:
         self._post = post
         self._cancel = CancelToken()
         self._asking, self._reading, self._observing = Lane("ask"), Lane("read"), Lane("observe")
+        self._rereading = Lane("reread")
         self._live_request = 0
         self._trace_request = 0
         self._versions_request = 0
@@ -98,7 +99,11 @@ class Reader:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
-        return self._asking.idle and self._reading.idle and self._observing.idle
+        return all(lane.idle for lane in self._lanes)
+
+    @property
+    def _lanes(self) -> tuple[Lane, ...]:
+        return self._asking, self._reading, self._rereading, self._observing
 
     # -- questions ----------------------------------------------------------------------------------------
 
@@ -159,6 +164,19 @@ class Reader:
         self._reading.submit(lambda: self._guard("reading", lambda: self._read(thorough)))
         return True
 
+    def reread(self, run_ids: Iterable[str]) -> bool:
+        """Read single runs again beside all else, unless that is under way; tell whether it was begun."""
+        wanted = list(run_ids)
+        if not wanted or not self._rereading.idle:
+            return False
+
+        def job() -> None:
+            self.board.reread(wanted, self._cancel)
+            self.ask_live()
+
+        self._rereading.submit(lambda: self._guard("reading the run again", job))
+        return True
+
     def observe(self) -> bool:
         """Ask all targets unless that is under way; tell whether it was begun."""
         if not self._observing.idle:
@@ -216,7 +234,6 @@ class Reader:
     def stop(self, timeout: float = 0.2) -> bool:
         """Cancel everything; tell whether all threads have ended within ``timeout`` seconds each."""
         self._cancel.cancel()
-        lanes = (self._asking, self._reading, self._observing)
-        for lane in lanes:
+        for lane in self._lanes:
             lane.stop(timeout)
-        return not any(lane.alive for lane in lanes)
+        return not any(lane.alive for lane in self._lanes)

@@ -99,6 +99,10 @@ class BoardScreen(Screen[None]):
     def again(self) -> None:
         """Facts may have changed."""
 
+    def selected_run(self) -> str | None:
+        """The id of the run that is selected, or that what is selected came from."""
+        return None
+
     def update_progress(self) -> None:
         """A reading has come further."""
         self.update_title()

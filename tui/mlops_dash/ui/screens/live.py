@@ -240,6 +240,13 @@ class LiveScreen(BoardScreen):
         """A double click is enter."""
         self.dash.do("open")
 
+    def selected_run(self) -> str | None:
+        """The run of the selected version, else of the selected environment."""
+        row, version = self.environments.selected, self.versions.selected
+        if self.panel() is self.versions and version is not None:
+            return version.run_id
+        return row.run.run_id if row is not None and row.run is not None else None
+
     def selected_ref(self) -> str | None:
         """The reference of what is selected: a version's, a fact's, else the environment's."""
         panel, row = self.panel(), self.environments.selected

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.containers import Container
 from textual.widget import Widget
 
+from mlops_dash.answers.node_ids import split_id
 from mlops_dash.answers.shapes import TraceAnswer
 from mlops_dash.errors import DashError
 from mlops_dash.ui.commands import TRACE
@@ -215,6 +216,11 @@ class TraceScreen(BoardScreen):
         else:
             self.ref = None
             self.dash.leave()
+
+    def selected_run(self) -> str | None:
+        """The selected node, if it is a run."""
+        kind, name = split_id(self.selected_ref() or "")
+        return name if kind == "run" else None
 
     def selected_ref(self) -> str | None:
         """The reference of the selected node."""
