@@ -163,18 +163,21 @@ def _certify(folder: Path) -> None:
     (folder / "server.key").chmod(0o600)
 
 
+def checksums(one: Server, database: str) -> tuple[str, str]:
+    """All rows, and the next transaction's number: even one that is rolled back would count."""
+    return one.sql(one.sql(_CHECKSUMS, database), database), one.sql("select txid_current_snapshot()")
+
+
 @contextmanager
 def place(folder: Path) -> Iterator[Place]:
     """An empty database; MLflow writes it as one user, we read it as another that may only select."""
     with server() as one:
         one.create("store")
 
-        def fingerprint() -> tuple[str, str]:
-            """All rows, and the next transaction's number: even one that is rolled back would count."""
-            return one.sql(one.sql(_CHECKSUMS, "store"), "store"), one.sql("select txid_current_snapshot()")
-
         yield Place(
-            one.address("store", "writer", driver="+psycopg"), one.address("store"), fingerprint=fingerprint
+            one.address("store", "writer", driver="+psycopg"),
+            one.address("store"),
+            fingerprint=lambda: checksums(one, "store"),
         )
 
 

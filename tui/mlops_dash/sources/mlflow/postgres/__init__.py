@@ -12,14 +12,14 @@ from typing import Any
 from mlops_dash.domain.progress import Cancelled
 from mlops_dash.errors import DashError
 from mlops_dash.sources.base import Batch, Position, Reading, Tracks, run_counts
-from mlops_dash.sources.mlflow.postgres.catalogue import HISTORY, Catalogue
+from mlops_dash.sources.mlflow.postgres.catalogue import HISTORY, SNAPSHOT, Catalogue
 from mlops_dash.sources.mlflow.postgres.changes import Changes, rows_of
 from mlops_dash.sources.mlflow.postgres.columns import VALUE, quoted, where
 from mlops_dash.sources.mlflow.postgres.connection import Link
 from mlops_dash.sources.mlflow.postgres.conninfo import conninfo
 from mlops_dash.sources.mlflow.postgres.failures import explain
 from mlops_dash.sources.mlflow.postgres.position import Mark
-from mlops_dash.sources.mlflow.postgres.reading import SNAPSHOT, Pass
+from mlops_dash.sources.mlflow.postgres.reading import Pass
 from mlops_dash.sources.mlflow.sqlite.columns import (
     DATASET,
     DATASET_INPUT,

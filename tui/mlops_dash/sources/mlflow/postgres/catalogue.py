@@ -38,6 +38,15 @@ _TABLES = (
     "join pg_catalog.pg_namespace as n on n.oid = c.relnamespace "
     "join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
 )
+_STAMP = (
+    "(select coalesce(sum(hashtext(concat(c.oid, c.relacl::text, (select string_agg(concat(a.attname, "
+    "a.attacl::text), ',' order by a.attnum) from pg_catalog.pg_attribute as a "
+    "where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)))::bigint), 0)::text "
+    f"from unnest(array[{_NAMES}]) as w(name) join pg_catalog.pg_class as c on c.oid = to_regclass(w.name))"
+)
+SNAPSHOT = "select txid_current_snapshot()::text"
+"""Asks which transactions can be seen; :data:`STAMPED` also asks for what :attr:`Catalogue.stamp` holds."""
+STAMPED = f"{SNAPSHOT}, {_STAMP}"
 _ELSEWHERE = (
     "select n.nspname::text from pg_catalog.pg_class as r "
     "join pg_catalog.pg_namespace as n on n.oid = r.relnamespace "
@@ -77,6 +86,7 @@ class Catalogue:
         version: the server's, as 150018; ``release`` for a person.
         identity: changes with the database cluster that answers, and with its history.
         started: when the server was started.
+        stamp: changes with the tables, their columns and the rights that were granted on them.
         login: the database's user.
     """
 
@@ -88,6 +98,7 @@ class Catalogue:
     encoding: str
     identity: str
     started: str
+    stamp: str
     database: str
     login: str
 
@@ -120,6 +131,7 @@ def look(ask: Ask, shown: str) -> Catalogue:
     """
     database, login, version, release, encoding, started, may_identify = ask(_SERVER)[0]
     identity = str(ask(_IDENTITY)[0][0]) if may_identify else ""
+    stamp = str(ask(STAMPED)[0][1])
     tables: dict[str, Table] = {}
     denied = []
     rows = ask(_TABLES)
@@ -141,6 +153,7 @@ def look(ask: Ask, shown: str) -> Catalogue:
         str(encoding),
         f"{identity}/{database}",
         str(started),
+        stamp,
         str(database),
         str(login),
     )

@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mlops_dash.domain.progress import Progress
-from mlops_dash.errors import SourceError
 from mlops_dash.sources.base import Apply, Batch, Position, Reading, Tracks, run_counts
-from mlops_dash.sources.mlflow.postgres.catalogue import Table
+from mlops_dash.sources.mlflow.postgres.catalogue import STAMPED, Table
 from mlops_dash.sources.mlflow.postgres.columns import between, digest_sql, rows_sql
 from mlops_dash.sources.mlflow.postgres.connection import BULK, SIDE, Link
 from mlops_dash.sources.mlflow.postgres.position import Mark, Snapshot
@@ -34,7 +33,6 @@ from mlops_dash.sources.mlflow.sqlite.columns import (
     Shape,
 )
 
-SNAPSHOT = "select txid_current_snapshot()::text"
 ABSENT = "none"
 _AT_ONCE = (128, 3072)  # blocks of a statement, at least and at most: more takes memory only
 _BRIEF = 0.5  # seconds that a statement should take
@@ -66,6 +64,16 @@ class Pass:
 
     def look(self) -> Snapshot:
         """Learn where the tables end, and then which transactions can be seen."""
+        self._measure()
+        snapshot, stamp = self.link.ask(STAMPED)[0]
+        if str(stamp) != self.catalogue.stamp:  # a migration or a grant since
+            self.catalogue = self.link.catalogue(again=True)
+            self.mark.columns = self.catalogue.digest
+            self._measure()
+            snapshot = self.link.ask(STAMPED)[0][0]
+        return Snapshot.of(str(snapshot))
+
+    def _measure(self) -> None:
         tables = [table for table in self.catalogue.tables.values() if table.tracked]
         found = self.link.ask(
             "select c.oid::bigint, coalesce(pg_relation_filenode(c.oid), 0)::bigint, "
@@ -74,13 +82,10 @@ class Pass:
             f"where c.oid in ({', '.join(['0', *(str(table.oid) for table in tables)])})"
         )
         by_oid = {int(oid): (int(file), int(blocks), int(rows)) for oid, file, blocks, rows in found}
-        if any(table.oid not in by_oid for table in tables):
-            self.link.sever()  # and look at the catalogue anew
-            raise SourceError("A table was replaced meanwhile.", "It is read again at the next refresh.")
+        self.mark.places = {}
         for table in tables:
-            file, self.blocks[table.name], self._expected[table.name] = by_oid[table.oid]
+            file, self.blocks[table.name], self._expected[table.name] = by_oid.get(table.oid, (0, 0, 0))
             self.mark.places[table.name] = [table.oid, file]
-        return Snapshot.of(str(self.link.ask(SNAPSHOT)[0][0]))
 
     def everything(self, snapshot: Snapshot) -> Iterator[Batch | Tracks | Position]:
         """Yield all there is."""
