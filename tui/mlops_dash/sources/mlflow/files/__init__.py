@@ -17,10 +17,13 @@ from mlops_dash.sources.base import Batch, Position, Reading
 from mlops_dash.sources.mlflow.files.looking import Rounds
 from mlops_dash.sources.mlflow.files.metrics import LargeFiles
 from mlops_dash.sources.mlflow.files.places import check_store, histories, units_of_runs
+from mlops_dash.sources.mlflow.files.probing import probe
 from mlops_dash.sources.mlflow.files.reading import Pass, Useful
 from mlops_dash.sources.mlflow.files.rows import Kind
 from mlops_dash.sources.mlflow.files.state import State
 from mlops_dash.sources.mlflow.files.troubles import warning
+
+__all__ = ["MlflowFiles", "probe"]
 
 
 class MlflowFiles:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntFlag
@@ -19,6 +20,7 @@ META_LIMIT = 32 << 20  # a dataset's schema and profile stand in it
 TEXT_LIMIT = 1 << 20
 _DEEPEST = 32  # folders in folders, as keys with slashes make them
 _MOST_FILES = 50_000  # of a run
+_RACING_NS = 2_000_000_000  # some file systems count in seconds
 _OPEN = (
     os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 )
@@ -88,6 +90,16 @@ def stamp_of_state(state: os.stat_result) -> int:
     Integers hash alike in every process. A write that restores the old time still changes ``st_ctime``.
     """
     return hash((state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size))
+
+
+def now_ns() -> int:
+    """Return the time in nanoseconds since the epoch, as files have it."""
+    return time.time_ns()
+
+
+def racing(newest: int) -> bool:
+    """Tell whether a further write could leave the same times and size as one at ``newest``."""
+    return abs(now_ns() - newest) < _RACING_NS
 
 
 def stamp_of(path: str, look: Look) -> int | None:

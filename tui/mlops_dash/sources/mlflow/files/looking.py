@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from mlops_dash.sources.mlflow.files.disk import META, Flag, Look, folders_in, stamp_of_state
+from mlops_dash.sources.mlflow.files import disk
+from mlops_dash.sources.mlflow.files.disk import META, Flag, Look, folders_in, stamp_of, stamp_of_state
 from mlops_dash.sources.mlflow.files.hands import Hands, blocks
 from mlops_dash.sources.mlflow.files.round import Name, Round
 from mlops_dash.sources.mlflow.files.rows import Kind
@@ -28,7 +28,6 @@ REFRESHES_OF_A_ROUND = 60
 _QUICK_LOOKS = 20_000
 _WATCHED = 150
 _WATCHED_FOR_NS = 600_000_000_000
-_RACING_NS = 2_000_000_000
 _MODELS = "models"
 _ALL = (Kind.EXPERIMENT, Kind.MODEL, Kind.LOGGED_MODEL, Kind.DATASET, Kind.RUN)
 _OFTEN_EDITED = (Kind.EXPERIMENT, Kind.MODEL, Kind.LOGGED_MODEL, Kind.RUN)
@@ -71,7 +70,7 @@ class Looking:
             for name in list(self.state.listings[parent].marks):
                 self.check()
                 path = f"{parent}/{name}" if parent else name
-                if not os.path.lexists(f"{self.root}/{path}/{META}"):
+                if stamp_of(f"{self.root}/{path}/{META}", Look()) is None:
                     continue  # no experiment
                 there |= {path, f"{path}/datasets", f"{path}/models"}
                 self._list(path, Kind.RUN, thorough, _NO_RUNS)
@@ -112,7 +111,7 @@ class Looking:
             return
         if stamp != listing.stamp:
             listing.dumped = None
-        listing.stamp = AGAIN if abs(time.time_ns() - look.newest) < _RACING_NS else stamp
+        listing.stamp = AGAIN if disk.racing(look.newest) else stamp
         names = {entry.name for entry in entries} - without
         for name in listing.marks.keys() - names:
             self._lose(path, listing, name)
@@ -137,7 +136,7 @@ class Looking:
         total = sum(len(listing.marks) for listing in self.state.listings.values())
         share = total if thorough else -(-total // REFRESHES_OF_A_ROUND)
         whole = dict.fromkeys(self._watched() + rounds.whole.take(self.state, share))
-        now = time.time_ns()
+        now = disk.now_ns()
         quick = [] if thorough or not self.state.whole else rounds.quick.take(self.state, _QUICK_LOOKS)
         found = dict(self.new)
         if not self.state.whole:  # an earlier reading was interrupted
@@ -154,7 +153,7 @@ class Looking:
 
     def _watched(self) -> list[Name]:
         """Return what is likely to change, the latest changed first."""
-        now = time.time_ns()
+        now = disk.now_ns()
         found = []
         for path, listing in self.state.listings.items():
             for name, newest in list(listing.watched.items()):

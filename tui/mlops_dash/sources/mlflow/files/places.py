@@ -56,8 +56,9 @@ def check_store(path: Path) -> str:
     )
 
 
-def _experiments(root: str) -> Iterator[str]:
-    """Yield the paths of experiments below the store, deleted ones last."""
+def experiments_in(root: str) -> Iterator[str]:
+    """Yield the paths of experiments below the store, deleted ones last; folders of another kind may be
+    among them."""
     for parent in ("", TRASH + "/"):
         try:
             folders, _ = folders_in(f"{root}/{parent}")
@@ -68,7 +69,7 @@ def _experiments(root: str) -> Iterator[str]:
 
 def units_of_runs(root: str, run_ids: Iterable[str]) -> list[Unit]:
     """Return the runs' folders, and those of their datasets and logged models."""
-    experiments = list(_experiments(root))
+    experiments = list(experiments_in(root))
     units: list[Unit] = []
     for run_id in run_ids:
         unit = _run(root, experiments, run_id)
@@ -117,7 +118,7 @@ def histories(root: str, run_ids: list[str], keys: list[str]) -> list[tuple[Any,
     Raises:
         OSError: a file could not be read.
     """
-    experiments = list(_experiments(root))
+    experiments = list(experiments_in(root))
     rows: list[tuple[Any, ...]] = []
     for run_id in sorted(set(run_ids)):
         folder = f"{_run(root, experiments, run_id).path}/metrics"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from mlops_dash.sources.mlflow.files.disk import (
     content,
     files_below,
     name,
+    racing,
     stamp_of,
     stamps_below,
     text,
@@ -29,8 +29,6 @@ from mlops_dash.sources.mlflow.files.state import AGAIN, NOTHING, TRASH, Mark
 
 OF_A_RUN = ("params", "metrics", "tags", "inputs")
 _USUAL_META = 4096  # bytes
-# a later write within this time may leave the same times and size: some file systems count in seconds
-_RACING_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +194,7 @@ def concluded(unit: Unit, files: Files, fill: Callable[[dict[str, Any]], bool]) 
         return Outcome(unit, mark, look.flags | Flag.STRANGE | Flag.MISSING)
     if look.flags & (Flag.FORBIDDEN | Flag.DAMAGED):
         mark = (AGAIN, AGAIN)
-    elif abs(time.time_ns() - look.newest) < _RACING_NS:
+    elif racing(look.newest):
         mark = (mark[0], AGAIN)
     return Outcome(unit, mark, look.flags, newest=look.newest, running=running)
 
