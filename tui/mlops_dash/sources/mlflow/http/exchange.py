@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Awaitable, Coroutine, Mapping
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlops_dash.domain.progress import CancelToken
+from mlops_dash.domain.progress import Cancelled, CancelToken
 from mlops_dash.sources.mlflow.http import troubles
 from mlops_dash.sources.mlflow.http.access import Access
 from mlops_dash.sources.mlflow.http.protocol import error_code
@@ -98,7 +99,14 @@ class Exchange:
     # -- from other threads -------------------------------------------------------------------------
 
     def submit(self, work: Coroutine[Any, Any, _T]) -> Future[_T]:
-        """Run a coroutine on the loop."""
+        """Run a coroutine on the loop.
+
+        Raises:
+            Cancelled: the exchange was closed.
+        """
+        if self._closed:
+            work.close()
+            raise Cancelled
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def wait(self, work: Coroutine[Any, Any, _T], cancel: CancelToken) -> _T:
@@ -121,7 +129,8 @@ class Exchange:
 
     def call(self, function: Any) -> None:
         """Have a function called on the loop."""
-        self._loop.call_soon_threadsafe(function)
+        with suppress(RuntimeError):  # it was closed
+            self._loop.call_soon_threadsafe(function)
 
     def close(self) -> None:
         """End what is under way, close the connections and the thread."""
@@ -129,7 +138,7 @@ class Exchange:
             return
         self._closed = True
         with suppress(Exception):
-            self.submit(self._end()).result(2.0)
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(2.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(2.0)
         if not self._thread.is_alive():
@@ -275,6 +284,8 @@ class Exchange:
         if self._client is None:
             import httpx
 
+            for library in ("httpx", "httpcore"):  # they log addresses and headers, signed ones too
+                logging.getLogger(library).setLevel(logging.WARNING)
             headers = {"accept": "application/json", "user-agent": "mlops-dash"}
             if self.access.authorization is not None:
                 headers["authorization"] = self.access.authorization

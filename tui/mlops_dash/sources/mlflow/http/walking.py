@@ -8,6 +8,7 @@ rows of its last millisecond may go on beyond it, so they are left to the next.
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from typing import Any
 
 from mlops_dash.domain.progress import CancelToken
 from mlops_dash.sources.mlflow.http.exchange import Exchange
-from mlops_dash.sources.mlflow.http.position import RUNS, Group
+from mlops_dash.sources.mlflow.http.position import LOWEST, RUNS, Group
 from mlops_dash.sources.mlflow.http.questions import Questions
 from mlops_dash.sources.mlflow.http.troubles import ServerError, Trouble
 
@@ -38,6 +39,7 @@ class Stretch:
         unread: it is what was never read of its group.
         ends: which of its ends are being read now: the newest (``True``), the oldest (``False``).
         pages: how many were read of it.
+        density: rows of the last page for each millisecond.
     """
 
     group: Group
@@ -46,6 +48,12 @@ class Stretch:
     unread: bool
     ends: set[bool] = field(default_factory=set)
     pages: int = 0
+    density: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """How many rows are left, judged by the page that was read last."""
+        return math.inf if self.low == LOWEST else self.density * (self.high - self.low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +141,11 @@ class Walk:
         free = [one for one in self._stretches if not one.ends]
         if free:
             return min(free, key=lambda one: one.pages), True
-        halves = [one for one in self._stretches if one.ends == {True} and one.unread and one.pages]
-        return (halves[0], False) if halves else None
+        for one in self._stretches:
+            # the other end too, unless one page is likely to be all that is left
+            if len(one.ends) == 1 and one.unread and one.pages and one.left > self.size:
+                return one, one.ends == {False}
+        return None
 
     async def _take(self, found: Found) -> None:
         """Cut what was found off its stretch, less what the other end has read meanwhile."""
@@ -150,6 +161,9 @@ class Walk:
             stretch.low, stretch.high = rest
         stretch.pages += 1
         rows = [row for row in found.rows if low < row.time <= high]
+        if rows:
+            times = (rows[0].time, rows[-1].time)
+            stretch.density = len(rows) / (max(times) - min(times) + 1)
         await self._room.acquire()
         self._out.put(Found(stretch, rows, low, high, found.newest, rest))
 
@@ -157,6 +171,8 @@ class Walk:
         """Read one page; a smaller one where it is too large, or late though the server answers."""
         while True:
             size = self.size
+            if not newest and stretch.low == LOWEST:
+                size = max(_SMALLEST, size // _SMALLER)  # to learn where it ends: it may be all that is left
             started = asyncio.get_running_loop().time()
             try:
                 found = await self._ask(stretch, newest, size)

@@ -1,0 +1,46 @@
+"""Servers of older MLflow versions, each in an environment of its own, over a store that they wrote."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conformance.board import Board
+from conformance.mlflow_server import server
+from mlops_dash.sources.mlflow.http import MlflowServer, probe
+from mlops_dash.sources.mlflow.probing import State
+from mlops_dash.sources.mlflow.sqlite import MlflowSqlite
+from sources.conftest import STORES, unpack
+from targets.test_real_servers import environment
+
+pytestmark = [pytest.mark.campaign, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize("version", ["2.9.2", "2.22.1"])
+def test_an_older_server_tells_what_its_store_holds(version: str, tmp_path: Path) -> None:
+    python = environment(f"mlflow=={version}") / "python"
+    subprocess.run([python, STORES / "make.py", tmp_path], check=True, capture_output=True, cwd=tmp_path)
+    (packed,) = tmp_path.glob("*.db.xz")
+    database = unpack(packed, tmp_path / "mlflow.db")
+    direct = Board(MlflowSqlite(database))
+    direct.refresh()
+    with server(tmp_path, f"sqlite:///{database}", python) as address:
+        board = Board(MlflowServer(address))
+        board.refresh()
+        ours, theirs = board.told(), direct.told()
+        assert ours["run"]
+        for table, rows in theirs.items():
+            assert ours[table] == rows, table
+        for _ in range(3):
+            board.refresh()
+        assert board.told() == ours
+        run_id = next(row[0] for row in ours["metric"] if row[1] == "rmse")
+        history = board.source.metric_history([run_id], ["rmse"])  # type: ignore[attr-defined]
+        assert history == direct.source.metric_history([run_id], ["rmse"])  # type: ignore[attr-defined]
+        steps = {step.name: step for step in probe(address)}
+        assert steps["version"].evidence == f"MLflow {version}"
+        assert {step.state for step in steps.values()} == {State.OK}
+    for one in (board, direct):
+        one.close()
