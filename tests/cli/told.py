@@ -7,12 +7,13 @@ from pathlib import Path
 
 _CHANGING = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
+    (re.compile(r" +"), " "),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
     (re.compile(r"written \d+ (s|min|h|d) ago"), "written N ago"),
     (re.compile(r"[\d.,]+ (ms|s)\b"), r"N \1"),
     (re.compile(r"[\d,]+ bytes"), "N bytes"),
-    (re.compile(r"(MariaDB|MySQL|PostgreSQL) [\d.]+[^,\n]*"), r"\1 N"),
-    (re.compile(r" +"), " "),
+    (re.compile(r"version \d[\w.+~-]+"), "version N"),
+    (re.compile(r"PostgreSQL \d[\w.]*[^,\n]*"), "PostgreSQL N"),
 )
 
 

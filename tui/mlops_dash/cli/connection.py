@@ -43,15 +43,16 @@ def tracking_steps(located: Located, within: float) -> Iterator[Step]:
     yield ok("tracking store", f"{address.kind.value}, {address.shown}, {_FROM[located.tracking_from]}")
     if address.kind in _PACKAGES:  # reading the others says why they are not read
         for step in streamed(_probe_of(address.kind), address.uri, within):
-            yield replace(step, name=f"tracking {step.name}")
+            evidence = step.evidence.removeprefix(f"{step.name}: ")
+            yield replace(step, name=f"tracking {step.name}", evidence=evidence)
 
 
 def _probe_of(kind: Kind) -> Probe:
     """Return a probe that brings its libraries when it is called."""
 
     def probe(uri: str) -> Iterator[Step]:
-        module = importlib.import_module(f"mlops_dash.sources.mlflow.{_PACKAGES[kind]}.probing")
-        yield from module.probe(uri)
+        package = importlib.import_module(f"mlops_dash.sources.mlflow.{_PACKAGES[kind]}")
+        yield from package.probe(uri)
 
     return probe
 

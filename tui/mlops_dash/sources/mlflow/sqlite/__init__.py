@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_dash.domain.progress import Cancelled
 from mlops_dash.errors import DashError, SourceError
@@ -17,6 +17,16 @@ from mlops_dash.sources.mlflow.sqlite.columns import METRIC_VALUE, quoted
 from mlops_dash.sources.mlflow.sqlite.connection import FileState, Reader, check_header, explain, file_state
 from mlops_dash.sources.mlflow.sqlite.position import Mark
 from mlops_dash.sources.mlflow.sqlite.reading import Pass
+
+if TYPE_CHECKING:
+    from mlops_dash.sources.mlflow.probing import Step
+
+
+def probe(uri: str) -> Iterable[Step]:
+    """Look at a store step by step, for ``doctor``."""
+    from mlops_dash.sources.mlflow.sqlite import probing
+
+    return probing.probe(uri)
 
 
 class MlflowSqlite:
