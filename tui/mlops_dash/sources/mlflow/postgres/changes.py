@@ -72,6 +72,7 @@ class Changes:
         self._before = before
         self._snapshot = snapshot
         self._oldest = Snapshot.of(before.snapshot).low
+        self._oldest_unseen = Snapshot.of(before.through).low
         self._moved = snapshot.text != before.snapshot
         self._stirred = before.stirred or self._moved
         restarted = before.started != one.mark.started  # it may have been restored from a copy of its files
@@ -84,7 +85,8 @@ class Changes:
     def possible(before: Mark, now: Mark, snapshot: Snapshot) -> bool:
         """Whether a reading can go on from ``before``."""
         same = (before.identity, before.columns) == (now.identity, now.columns)
-        return same and snapshot.tells_since(Snapshot.of(before.snapshot))
+        earlier = (Snapshot.of(before.snapshot), Snapshot.of(before.through))
+        return same and all(snapshot.tells_since(one) for one in earlier)
 
     def batches(self) -> Iterator[Batch]:
         """Yield them, registry and runs first."""
@@ -102,10 +104,11 @@ class Changes:
                 yield from self._written(shape)
             yield from self._gone()
         mark.stirred = self._stirred
+        mark.through = self._before.through
         if self._through:
-            mark.checked, mark.took, mark.stirred = time.time(), time.monotonic() - started, False
-        elif not any(self._is_large(table) for table in self._one.catalogue.tables.values()):
-            mark.stirred = False
+            mark.checked, mark.took = time.time(), time.monotonic() - started
+        if self._through or not any(map(self._is_large, self._one.catalogue.tables.values())):
+            mark.through, mark.stirred = self._snapshot.text, False
         mark.settle(self._snapshot, dict(self._one.blocks))
         self._one.link.release(SIDE)
 
@@ -139,14 +142,14 @@ class Changes:
             return
         for start in range(0, len(places), _IDS_AT_ONCE):
             some = ", ".join(f"'{place}'" for place in places[start : start + _IDS_AT_ONCE])
-            named = f"{table.name}.ctid = any(array[{some}]::tid[]) and {recent(table, self._oldest)}"
+            named = f"{table.name}.ctid = any(array[{some}]::tid[]) and {self._new(table)}"
             rows = self._one.link.wait(self._one.link.submit(rows_sql(shape, self._one.catalogue, named)))
             if rows.num_rows:
                 yield Batch(shape.table, rows, Apply.UPSERT, KEYS[shape.table])
 
     def _recent(self, shape: Shape, table: Table, first: int, end: int) -> Iterator[Batch]:
         """Yield the rows that were written since in a range of blocks."""
-        new = recent(table, self._oldest)
+        new = self._new(table)
         cut = Cut(table, self._one.catalogue.version, first, end)
         parts = (rows_sql(shape, self._one.catalogue, f"{new} and {part}") for part in cut)
         for rows in self._one.link.ranges(parts, BULK):
@@ -191,7 +194,7 @@ class Changes:
 
     def _counts_sql(self, shape: Shape, table: Table) -> Iterator[str]:
         catalogue, blocks = self._one.catalogue, self._one.blocks[table.name]
-        new = recent(table, self._oldest)
+        new = self._new(table)
         first = self._end_before(table)
         if first:
             new += f" and {table.name}.ctid < '({first},0)'"
@@ -257,6 +260,11 @@ class Changes:
 
     def _is_due(self) -> bool:
         return self._stirred and not 0 <= time.time() - self._before.checked < 20 * self._before.took
+
+    def _new(self, table: Table) -> str:
+        """Return the condition for rows that may not have been read."""
+        looked_through = self._through and self._is_large(table)
+        return recent(table, self._oldest_unseen if looked_through else self._oldest)
 
     def _is_known(self, table: Table) -> bool:
         """Whether the table was read and is still the same object."""

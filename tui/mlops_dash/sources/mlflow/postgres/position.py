@@ -56,8 +56,9 @@ class Mark:
         small: digest of each table that is compared whole.
         ends: of the tables, at the last reading after which every transaction up to then was over.
         later: of the tables, at the first reading of which that is not known yet.
-        checked: when large tables were last looked through, in seconds since the epoch; ``took``: how many
-            seconds that took; ``stirred``: whether something was written since.
+        through: taken before large tables were last looked through; ``checked``: when that was, in seconds
+            since the epoch; ``took``: how many seconds it took; ``stirred``: whether something was
+            written since.
     """
 
     identity: str = ""
@@ -68,6 +69,7 @@ class Mark:
     small: dict[str, str] = field(default_factory=dict)
     ends: Ends | None = None
     later: Ends | None = None
+    through: str = "0:0:"
     checked: float = 0.0
     took: float = 0.0
     stirred: bool = True
@@ -101,7 +103,7 @@ class Mark:
             for name in ("ends", "later"):
                 if found[name] is not None:
                     found[name] = Ends(int(found[name]["high"]), dict(found[name]["blocks"]))
-            Snapshot.of(found["snapshot"])
+            Snapshot.of(found["snapshot"]), Snapshot.of(found["through"])
             return cls(**found)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None

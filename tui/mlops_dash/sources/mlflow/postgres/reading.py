@@ -36,6 +36,7 @@ from mlops_dash.sources.mlflow.sqlite.columns import (
 ABSENT = "none"
 _AT_ONCE = (128, 3072)  # blocks of a statement, at least and at most: more takes memory only
 _BRIEF = 0.5  # seconds that a statement should take
+_WORTH_TWO_LANES = 1024  # blocks
 _WORTH_A_STOP = 8192  # blocks that are still to come when it pays to show what there is
 # runs and tags first, because a board of them is of use already
 _FIRST = ((RUN, DATASET, LOGGED_MODEL), (TAG, DATASET_INPUT, INPUT_TAG))
@@ -90,15 +91,16 @@ class Pass:
     def everything(self, snapshot: Snapshot) -> Iterator[Batch | Tracks | Position]:
         """Yield all there is."""
         self.mark.settle(snapshot, dict(self.blocks))
-        self.mark.checked = time.time()
+        self.mark.through, self.mark.checked = snapshot.text, time.time()
         yield from self.small({})
-        yield Tracks(tuple(self._tables(shapes, lane) for lane, shapes in enumerate(_FIRST)))
+        lanes = (BULK, SIDE if sum(self.blocks.values()) > _WORTH_TWO_LANES else BULK)
+        yield Tracks(tuple(map(self._tables, _FIRST, lanes)))
         to_come = [shape.source for side in _THEN for shape in side]
         if sum(self.blocks.get(source, 0) for source in to_come) > _WORTH_A_STOP:
             places = {name: place for name, place in self.mark.places.items() if name not in to_come}
             counts = f"{run_counts(self.reading.known)}, parameters and metrics to come"
             yield Position(replace(self.mark, places=places).dump(), counts, whole=False)
-        yield Tracks(tuple(self._tables(shapes, lane) for lane, shapes in enumerate(_THEN)))
+        yield Tracks(tuple(map(self._tables, _THEN, lanes)))
         self.link.release(SIDE)
 
     def small(self, before: dict[str, str]) -> Iterator[Batch]:
