@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import readme_parts
-from bench import readings, scale, screens
+from bench import readings, scale, screens, servers
 from bench.house import House, open_house, say
 from bench.table import Figure, markdown
 
@@ -24,6 +24,7 @@ MEASURES: dict[str, Callable[[House], Iterator[Figure]]] = {
     "P6": screens.memory,
     "P8": screens.stalls,
     "P9": scale.scale,
+    "P10": servers.tracking_server,
 }
 
 

@@ -49,17 +49,21 @@ class Progression:
 """
 
 
-def environment(requirement: str) -> Path:
-    """Return the folder of programs of a virtual environment with one requirement installed."""
+def environment(requirement: str, *others: str) -> Path:
+    """Return the folder of programs of a virtual environment with some requirements installed."""
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
-    folder = Path(tempfile.gettempdir()) / f"mlops-dash-tests-{os.getuid()}" / f"{requirement}-{python}"
+    folder = (
+        Path(tempfile.gettempdir())
+        / f"mlops-dash-tests-{os.getuid()}"
+        / "-".join((requirement, *others, python))
+    )
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", folder / "venv"], check=True)
             pip = [folder / "venv" / "bin" / "python", "-m", "pip", "install", "-q"]
-            subprocess.run([*pip, requirement], check=True, stdin=subprocess.DEVNULL)
+            subprocess.run([*pip, requirement, *others], check=True, stdin=subprocess.DEVNULL)
             (folder / "complete").touch()
     return folder / "venv" / "bin"
 

@@ -101,7 +101,7 @@ def test_no_secret_is_told_by_any_failure(
     encoded = base64.b64encode(f"ada:{secret}".encode()).decode()
     elsewhere = {"location": f"http://ada:{secret}@other.invalid/?token={secret}"}
     said: list[str] = []
-    short = Limits(answer=0.4, connect=0.4)
+    short = Limits(answer=0.3, connect=0.3)
     faults: list[Callable[[Handler], Any]] = [
         *(
             lambda handler, status=status: handler.say({"message": secret}, status)
@@ -116,7 +116,8 @@ def test_no_secret_is_told_by_any_failure(
     ]
     for fault in faults:
         server = serve(fault=lambda handler, *_, fault=fault: fault(handler) or True)
-        for uri in (server.url, server.url.replace("http:", "https:")):
+        encrypted = [server.url.replace("http:", "https:")] if fault is faults[0] else []
+        for uri in (server.url, *encrypted):
             board = follow(uri.replace("://", f"://ada:{secret}@"), short)
             try:
                 board.read()
@@ -129,7 +130,7 @@ def test_no_secret_is_told_by_any_failure(
     board.read()
     said += [str(position) for position in board.positions]
     everything = "\n".join([*said, caplog.text])
-    assert len(said) > 50
+    assert len(said) > 40
     assert secret not in everything
     assert encoded not in everything
 

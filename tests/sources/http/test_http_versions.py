@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,8 @@ pytestmark = [pytest.mark.campaign, pytest.mark.timeout(900)]
 
 @pytest.mark.parametrize("version", ["2.9.2", "2.22.1"])
 def test_an_older_server_tells_what_its_store_holds(version: str, tmp_path: Path) -> None:
-    python = environment(f"mlflow=={version}") / "python"
-    subprocess.run([python, STORES / "make.py", tmp_path], check=True, capture_output=True, cwd=tmp_path)
-    (packed,) = tmp_path.glob("*.db.xz")
-    database = unpack(packed, tmp_path / "mlflow.db")
+    python = environment(f"mlflow=={version}", "sqlalchemy<2.1") / "python"  # newer ones lack what it imports
+    database = unpack(STORES / f"mlflow-{version}.db.xz", tmp_path / "mlflow.db")
     direct = Board(MlflowSqlite(database))
     direct.refresh()
     with server(tmp_path, f"sqlite:///{database}", python) as address:

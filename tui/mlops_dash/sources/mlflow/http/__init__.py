@@ -35,7 +35,7 @@ class MlflowServer:
     refresh. **An edit of any older run shows after at most one refresh per 1,000 runs**, and one more for
     each 1,000 logged models: with 20,000 runs and a refresh every 5 seconds within two minutes. (A server
     that takes longer than 1.5 s for 1,000 runs is asked for fewer, and goes round that much more slowly.)
-    A thorough reading goes round everything at once, and :meth:`runs` reads given runs at once. Of a
+    A thorough reading goes round for 20 seconds, and :meth:`runs` reads given runs at once. Of a
     registry of more than 1,000 models or versions the 1,000 that changed last are read in each refresh, all
     in every n-th, where n is the number of its pages of 1,000.
 

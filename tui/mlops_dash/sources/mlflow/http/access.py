@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import ssl
 
 CREDENTIALS = Path("~/.mlflow/credentials")
+_UNSUPPORTED = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")  # plug-ins of MLflow's client
 _YES = frozenset({"1", "true", "yes"})
 _CERTIFICATES = "MLFLOW_TRACKING_SERVER_CERT_PATH"
 _ALSO_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # read by the library that MLflow uses
@@ -44,6 +45,8 @@ class Access:
         insecure: do not verify the server's certificate.
         certificates: file with the certificates that are trusted, and the variable that names it.
         client: file with our own certificate and its key.
+        workspace: which of the server's workspaces is read.
+        unsupported: a variable that is set and asks for a way to sign in that is not known here.
     """
 
     base: str
@@ -54,6 +57,8 @@ class Access:
     insecure: bool = False
     certificates: tuple[str, str] | None = None
     client: str | None = None
+    workspace: str | None = None
+    unsupported: str | None = None
 
     @classmethod
     def of(cls, uri: str, environ: Mapping[str, str] | None = None) -> Access:
@@ -92,6 +97,11 @@ class Access:
             environ.get(_INSECURE, "").strip().lower() in _YES,
             next(named, None),
             environ.get(_CLIENT) or None,
+            workspace if _fits_a_header(workspace := environ.get("MLFLOW_WORKSPACE", "")) else None,
+            next(
+                (name for name in _UNSUPPORTED if environ.get(name, "").lower() not in ("", "0", "false")),
+                None,
+            ),
         )
 
     @property

@@ -289,6 +289,8 @@ class Exchange:
             headers = {"accept": "application/json", "user-agent": "mlops-dash"}
             if self.access.authorization is not None:
                 headers["authorization"] = self.access.authorization
+            if self.access.workspace:
+                headers["x-mlflow-workspace"] = self.access.workspace
             self._client = httpx.AsyncClient(
                 headers=headers,
                 verify=self._context,

@@ -42,6 +42,8 @@ _CATCHING_UP = 200  # more new runs than this are read window by window
 _BEHIND_VERSIONS = 500  # runs of model versions that are read before all others
 _GROUPS = 32  # groups of experiments, read side by side
 _KEPT_EVERY = 2.0  # seconds between two positions on the way
+_LOOK_EVERY = 15.0  # seconds between two looks at what is new, during a long reading
+_GOING_ROUND = 20.0  # seconds for which a thorough reading looks again at old runs, the least seen first
 _A_DAY = 86_400_000
 _NO_REGISTRY = "the server does not show its model registry"
 
@@ -68,6 +70,7 @@ class Pass:
         self._reading = reading
         self._writer = tables.Writer(reading.known)
         self._first = not mark.groups
+        self._filling = self._first
         self._experiments: list[str] = []
         self._warning: tuple[str, str] | None = None
         self._changed = False
@@ -89,6 +92,7 @@ class Pass:
         urgent = seen.newest.token is not None and not self._first
         self._regroup(seen)
         if self._first:
+            self._first = False
             yield self._position(whole=False)
         yield from self._walk(self._stretches(urgent))
         self.mark.tidy(self.mark.size or LARGEST)
@@ -235,7 +239,7 @@ class Pass:
         unread = [Stretch(one, *one.unread, True) for one in groups if one.unread is not None]
         windows = [pair for pair in self.mark.windows() if pair[1].seen < self.mark.turn]
         if self._reading.thorough:
-            chosen = windows
+            chosen = sorted(windows, key=lambda pair: pair[1].seen)
         else:
             top = [(group, group.windows[0]) for group in groups if group.windows]
             chosen = [pair for pair in top if urgent or (self._changed and pair[0].kind == MODELS)]
@@ -245,11 +249,17 @@ class Pass:
         return unread + [Stretch(group, one.low, one.high, False) for group, one in chosen]
 
     def _walk(self, stretches: list[Stretch]) -> Iterator[Batch | Position]:
-        walk = Walk(self._exchange, stretches, self._experiments, self.mark.size)
+        walk = Walk(self._exchange, stretches, self._experiments, self.mark.size, _GOING_ROUND)
+        looked_at = time.monotonic()
         try:
             for found in walk.found(self._reading.cancel):
                 yield from self._found(found)
                 self._done += len(found.rows)
+                if time.monotonic() - looked_at > _LOOK_EVERY:
+                    seen = self._wait(self._look())
+                    yield from self._small(seen)
+                    yield from self._looked_at(seen)
+                    looked_at = time.monotonic()
                 if time.monotonic() - self._kept_at > _KEPT_EVERY:
                     yield self._position(whole=False)
         except ServerError:
@@ -296,7 +306,7 @@ class Pass:
         return self._exchange.wait(work, self._reading.cancel)
 
     def _tell(self, phase: str) -> None:
-        total = sum(window.count for _, window in self.mark.windows()) if not self._first else None
+        total = sum(window.count for _, window in self.mark.windows()) if not self._filling else None
         self._reading.progress(Progress("tracking", phase, self._done, total))
 
     def _position(self, *, whole: bool) -> Position:

@@ -101,6 +101,8 @@ def refused(access: Access, status: int, wait: float = 0.0) -> ServerError:
             "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; "
             "a token may have expired."
         )
+        if access.unsupported:
+            remedy = f"{access.unsupported} is set, but works in MLflow's own client only. {remedy}"
         return ServerError(
             f"credentials: the server {known} ({status}; asked {who}): {access.shown}",
             remedy,

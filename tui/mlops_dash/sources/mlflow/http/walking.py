@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import queue
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -76,13 +77,22 @@ class Found:
 class Walk:
     """Reads stretches. Made and iterated in one thread, it works on the exchange's loop.
 
+    Args:
+        seconds: after so many what was read before is no longer begun to be read again; what is unread is.
+
     Attributes:
         size: rows that are asked for at once: as many as come in good time.
     """
 
     def __init__(
-        self, exchange: Exchange, stretches: Sequence[Stretch], experiments: Sequence[str], size: int
+        self,
+        exchange: Exchange,
+        stretches: Sequence[Stretch],
+        experiments: Sequence[str],
+        size: int,
+        seconds: float,
     ) -> None:
+        self._until = time.monotonic() + seconds
         self.size = size or _FIRST
         self._exchange = exchange
         self._questions = Questions(exchange)
@@ -138,7 +148,8 @@ class Walk:
 
     def _next(self) -> tuple[Stretch, bool] | None:
         """Return the stretch to read on, and at which end."""
-        free = [one for one in self._stretches if not one.ends]
+        in_time = time.monotonic() < self._until
+        free = [one for one in self._stretches if not one.ends and (one.unread or in_time)]
         if free:
             return min(free, key=lambda one: one.pages), True
         for one in self._stretches:
