@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_dash.domain.progress import Cancelled
 from mlops_dash.errors import DashError
@@ -29,7 +29,17 @@ from mlops_dash.sources.mlflow.sqlite.columns import (
     RUN,
 )
 
+if TYPE_CHECKING:
+    from mlops_dash.sources.mlflow.probing import Step
+
 _ANSWER_WITHIN = 1.0  # seconds; a server that takes longer to say whether anything changed is asked for more
+
+
+def probe(uri: str) -> Iterable[Step]:
+    """Look at a store step by step, for ``doctor``."""
+    from mlops_dash.sources.mlflow.postgres import probing
+
+    return probing.probe(uri)
 
 
 class MlflowPostgres:

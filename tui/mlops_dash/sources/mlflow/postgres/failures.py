@@ -81,26 +81,34 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "It is made anew at the next refresh.",
     ),
 )
-_STATES: dict[str, tuple[str, str]] = {
-    "42501": (
+# what a statement's error means, by its state; where rows were streaming already there are only words
+_STATEMENTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("42501", "permission denied"),
         "The database's user may not read all of it",
         "Let an administrator run: GRANT SELECT ON ALL TABLES IN SCHEMA public TO the user.",
     ),
-    "55P03": (
+    (
+        ("55P03", "lock timeout"),
         "A table is locked by another program, such as a migration",
         "It is read again at the next refresh.",
     ),
-    "57014": (
+    (
+        ("57014", "statement timeout"),
         "The database took too long for one statement",
         "It is tried again at the next refresh; look whether the server is overloaded.",
     ),
-    "40001": (
+    (
+        ("40001", "conflict with recovery"),
         "The replica broke off a reading, to follow its primary",
         "It is read again at the next refresh.",
     ),
-    "42P01": ("A table went away while it was read", "It is read again at the next refresh."),
-    "42703": ("A column went away while it was read", "It is read again at the next refresh."),
-}
+    (
+        ("42P01", "42703"),
+        "A table or column went away while it was read",
+        "It is read again at the next refresh.",
+    ),
+)
 
 
 def explain(error: BaseException, shown: str) -> DashError:
@@ -112,15 +120,19 @@ def explain(error: BaseException, shown: str) -> DashError:
     if isinstance(error, DashError):
         return error
     state = str(getattr(error, "sqlstate", None) or "")
-    if state in _STATES:
-        what, remedy = _STATES[state]
-        return SourceError(f"{what} ({shown}).", remedy)
-    # what a statement's error says in words may be about anything; its state is exact
-    text = state.lower() if state and not state.startswith(("08", "57")) else f"{state} {error}".lower()
-    for words, what, remedy in _MEANINGS:
-        if any(word in text for word in words):
+    text = str(error).lower()
+    for words, what, remedy in _STATEMENTS:
+        if state in words or (not state and "error:" in text and words[1] in text):
             return SourceError(f"{what} ({shown}).", remedy)
-    return SourceError(f"The database could not be read: {_first_line(error)} ({shown}).", None)
+    # what a statement's error says in words may be about anything
+    known = f"{state.lower()} {text}" if not state or state.startswith(("08", "57")) else ""
+    for words, what, remedy in _MEANINGS:
+        if any(word in known for word in words):
+            return SourceError(f"{what} ({shown}).", remedy)
+    return SourceError(
+        f"The database could not be read: {_first_line(error)} ({shown}).",
+        "It is tried again at the next refresh; mlops-dash doctor looks at the connection step by step.",
+    )
 
 
 def silent(shown: str) -> SourceError:
