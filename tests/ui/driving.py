@@ -52,12 +52,13 @@ async def settle(pilot: Pilot[None]) -> None:
     """Wait until nothing is asked or read and all messages are handled."""
     app = pilot.app
     assert isinstance(app, Dashboard)
-    for _ in range(500):
+    quiet = 0  # an answer's message may make the app ask again
+    for _ in range(1000):
         await pilot.pause()
-        if app.reader is not None and (app.reader.idle or not gate_open(app)):
-            break
-    for _ in range(4):
-        await pilot.pause()
+        done = app.reader is not None and (app.reader.idle or not gate_open(app))
+        quiet = quiet + 1 if done else 0
+        if quiet > 5:
+            return
 
 
 def gate_open(app: Dashboard) -> bool:
