@@ -37,9 +37,7 @@ def source(address: str) -> Source:
 
 
 @contextmanager
-def server(
-    folder: Path, database: str, python: Path = Path(sys.executable), *options: str
-) -> Iterator[str]:
+def server(folder: Path, database: str, python: Path = Path(sys.executable), *options: str) -> Iterator[str]:
     """Run ``mlflow server`` over a store, and yield its address.
 
     Args:
@@ -53,7 +51,11 @@ def server(
         process = subprocess.Popen(
             [python, "-m", "mlflow", "server", "--backend-store-uri", database, *where, *artifacts, *options],
             cwd=folder,
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_TRACKING_URI": database},
+            env={
+                **os.environ,
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                "MLFLOW_TRACKING_URI": database,
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -119,14 +119,16 @@ class Access:
 
         if not self.encrypted:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; loading certificates takes 20 ms
-        import certifi
+        import httpx
 
-        variable, file = self.certificates or ("certifi", certifi.where())
+        variable, file = self.certificates or ("", "")
         try:
-            folder = os.path.isdir(file)
-            context = ssl.create_default_context(
-                cafile=None if folder else file, capath=file if folder else None
-            )
+            if not file:
+                context = httpx.create_ssl_context()
+            elif os.path.isdir(file):
+                context = ssl.create_default_context(capath=file)
+            else:
+                context = ssl.create_default_context(cafile=file)
             if self.insecure:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
