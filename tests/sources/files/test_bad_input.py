@@ -189,7 +189,9 @@ def test_links_are_not_followed(files: Files, board: Board, tmp_path: Path) -> N
     (run / "inputs").symlink_to(secret)
     files.root.joinpath("0", "f" * 32).symlink_to(secret / "run")
     files.root.joinpath("9").symlink_to(secret)
-    files.root.joinpath("models").symlink_to(secret)
+    files.model("quality")
+    files.root.joinpath("models").rename(secret / "models")
+    files.root.joinpath("models").symlink_to(secret / "models")
     meta = files.run()
     (meta / "meta.yaml").rename(secret / "meta.yaml")
     (meta / "meta.yaml").symlink_to(secret / "meta.yaml")
@@ -199,7 +201,10 @@ def test_links_are_not_followed(files: Files, board: Board, tmp_path: Path) -> N
     ]  # fmt: skip
     assert board.asked("select key from metric") == [("rmse",)]
     assert board.asked("select experiment_id from experiment") == [("0",)]
+    assert board.asked("select name from registered_model") == []
     assert "links that were not followed" in board.told
+    with pytest.raises(OSError, match="levels of symbolic links"):  # put there since it was looked at
+        disk.opened(str(run / "params" / "leak"))
     assert board.source.metric_history([run.name], ["leak/file", "leak"]) == []
 
 

@@ -201,6 +201,6 @@ def concluded(unit: Unit, files: Files, fill: Callable[[dict[str, Any]], bool]) 
 
 def _unread(unit: Unit, look: Look, flag: Flag) -> Outcome:
     flags = look.flags | flag
-    return Outcome(
-        unit, (AGAIN, AGAIN), flags if unit.known else flags | Flag.MISSING, unit.known, look.newest
-    )
+    if not unit.known:
+        flags |= Flag.MISSING
+    return Outcome(unit, (AGAIN, AGAIN), flags, kept=unit.known, newest=look.newest)
