@@ -13,7 +13,7 @@ from mlops_dash.answers.live import live as live_answer
 from mlops_dash.answers.places import DeclaredPlace, declared_places
 from mlops_dash.answers.shapes import LiveAnswer, TableAnswer, TraceAnswer
 from mlops_dash.config import Config
-from mlops_dash.config_file import find_config, load_config
+from mlops_dash.config_file import find_config, load_config, state_of
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import CancelToken, ProgressCallback
 from mlops_dash.errors import SourceError, UsageError
@@ -22,6 +22,7 @@ from mlops_dash.project.locate import Located, locate
 from mlops_dash.project.refresh import Refreshed, Refresher
 from mlops_dash.project.standing import standing
 from mlops_dash.store.database import Store
+from mlops_dash.store.snapshot import sweep_unused
 
 if TYPE_CHECKING:
     from mlops_dash.actions.servers import Started
@@ -59,7 +60,11 @@ class Project:
         *,
         read_only: bool = False,
         timeout: float | None = None,
+        configured_as: tuple[object, ...] | None = None,
+        finds_config: bool = True,
     ) -> None:
+        self._configured_as = configured_as or state_of(config_path)
+        self._finds_config = finds_config
         self.located = located
         self.config = config
         self.config_path = config_path
@@ -83,6 +88,11 @@ class Project:
     def name(self) -> str:
         """The project's name for a person."""
         return self.located.name
+
+    def reconfigured(self) -> bool:
+        """Whether the configuration file is not the one that was read: changed, new, or gone."""
+        path = find_config(self.located.folder) if self._finds_config else self.config_path
+        return state_of(path) != self._configured_as
 
     @property
     def refresher(self) -> Refresher:
@@ -297,7 +307,8 @@ class Project:
         """Leave what was read as the start of the next dashboard."""
         if self._refresher is not None:
             self._refresher.save()
-        self.store.publish()
+        if self.store.publish():
+            sweep_unused(cache_dir() / "projects", datetime.now(UTC).timestamp())
 
     def close(self) -> None:
         """Release everything. A refresh under way is cancelled; other work ends with an error of its own."""
@@ -339,6 +350,7 @@ def open_project(
         raise UsageError(f"there is no folder {folder}", "name a folder of the project with --project")
     folder = Path(os.path.abspath(folder))
     config_path = Path(os.path.abspath(config)) if config is not None else find_config(folder)
+    configured_as = state_of(config_path)
     settings = load_config(config_path) if config_path is not None else Config()
     located = locate(
         folder,
@@ -347,4 +359,12 @@ def open_project(
         tracking_uri=tracking_uri,
         repo=Path(repo) if repo is not None else None,
     )
-    return Project(located, settings, config_path, read_only=read_only, timeout=timeout)
+    return Project(
+        located,
+        settings,
+        config_path,
+        read_only=read_only,
+        timeout=timeout,
+        configured_as=configured_as,
+        finds_config=config is None,
+    )

@@ -16,6 +16,9 @@ from pathlib import Path
 SNAPSHOT = "snapshot.duckdb"
 SET_ASIDE = "snapshot.set-aside"
 _ALIVE = "alive"
+UNUSED_AFTER = 60 * 86_400.0
+"""Seconds after which the cache of a project that was not opened is deleted."""
+_ASIDE_FOR = 7 * 86_400.0  # seconds; long enough to look at what could not be used
 _FORGOTTEN_AFTER = 3600.0  # seconds; a copy in preparation is never that old
 
 
@@ -90,13 +93,40 @@ def set_aside(folder: Path) -> None:
 
 
 def sweep(folder: Path, now: Callable[[], float]) -> None:
-    """Delete working copies whose process is gone. What cannot be deleted is left for the next time."""
+    """Delete working copies whose process is gone, and what was set aside long ago. What cannot be deleted is left for the next time."""
     for entry in list(folder.iterdir()):
         try:
             if entry.name.startswith("work-") and entry.is_dir():
                 _remove_if_dead(entry)
             elif entry.name.startswith("new-") and now() - entry.stat().st_mtime > _FORGOTTEN_AFTER:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            elif entry.name == SET_ASIDE and now() - entry.stat().st_mtime > _ASIDE_FOR:
+                entry.unlink()
+        except OSError:
+            continue
+
+
+def sweep_unused(projects: Path, now: float) -> None:
+    """Delete the caches of projects that nobody has opened for ``UNUSED_AFTER`` seconds.
+
+    Each start makes a working copy in the project's folder, which sets its time. What another process still
+    uses, and what cannot be deleted, stays.
+
+    Args:
+        projects: the folder that holds one folder per project.
+        now: seconds since the epoch.
+    """
+    try:
+        entries = list(projects.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            if entry.is_symlink() or not entry.is_dir() or now - entry.stat().st_mtime < UNUSED_AFTER:
+                continue
+            sweep(entry, lambda: now)
+            if not any(one.name.startswith("work-") for one in entry.iterdir()):
+                shutil.rmtree(entry, ignore_errors=True)
         except OSError:
             continue
 
