@@ -93,7 +93,10 @@ def set_aside(folder: Path) -> None:
 
 
 def sweep(folder: Path, now: Callable[[], float]) -> None:
-    """Delete working copies whose process is gone, and what was set aside long ago. What cannot be deleted is left for the next time."""
+    """Delete working copies whose process is gone, and what was set aside long ago.
+
+    What cannot be deleted is left for the next time.
+    """
     for entry in list(folder.iterdir()):
         try:
             if entry.name.startswith("work-") and entry.is_dir():
