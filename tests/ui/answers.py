@@ -21,7 +21,7 @@ from mlops_dash.answers.shapes import (
     TraceNode,
 )
 from mlops_dash.answers.versions import VersionRow, VersionsAnswer
-from mlops_dash.config import Config
+from mlops_dash.config import Config, UiConfig
 from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health, Observation
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import CancelToken, Progress, ProgressCallback
@@ -228,7 +228,7 @@ class HandBoard:
 
     def __init__(self, answer: LiveAnswer | None = None, config: Config | None = None) -> None:
         self.name = "diabetes"
-        self.config = config or Config()
+        self.config = config or Config(ui=UiConfig(refresh=3600.0))  # a slow test is not refreshed meanwhile
         self.answer = answer or live()
         self.statuses = self.answer.sources
         self.changed = False
@@ -239,7 +239,11 @@ class HandBoard:
         self.compared: list[tuple[str, str | None]] = []
         self.refreshed = self.observed = 0
         self.reread_runs: list[str] = []
+        self.changed_configuration = False
         self.closed = False
+
+    def reconfigured(self) -> bool:
+        return self.changed_configuration
 
     def live(self) -> LiveAnswer:
         return self.answer

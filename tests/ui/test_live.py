@@ -299,7 +299,7 @@ async def test_refreshing_reads_the_selected_environment_s_run_at_once() -> None
 
 
 async def test_the_theme_and_the_keys_of_the_configuration_are_used() -> None:
-    config = Config(ui=UiConfig(theme=LIGHT), keys={"refresh": "f5", "theme": "f2"})
+    config = Config(ui=UiConfig(theme=LIGHT, refresh=3600.0), keys={"refresh": "f5", "theme": "f2"})
     board = HandBoard(config=config)
     async with dashboard(board, LARGE) as pilot:
         assert pilot.app.theme == LIGHT

@@ -39,6 +39,15 @@ def find_config(start: Path) -> Path | None:
     return None
 
 
+def state_of(path: Path | None) -> tuple[object, ...]:
+    """Return what tells a configuration file, or none, from the same one changed."""
+    try:
+        state = path.stat() if path is not None else None
+    except (OSError, ValueError):
+        state = None
+    return (path, state and (state.st_ino, state.st_size, state.st_mtime_ns))
+
+
 def load_config(path: Path) -> Config:
     """Read and check the configuration file ``path``.
 

@@ -86,6 +86,11 @@ def plain(key: str) -> str:
     return _SAME.get(named, named)
 
 
+def plain_keys(keys: str) -> str:
+    """Return the keys of a setting in their plain names, separated by commas without spaces."""
+    return ",".join(plain(key.strip()) for key in split(keys))
+
+
 def remedy_for(key: str) -> str:
     """Return the known key nearest to what is none, and how keys are written."""
     *modifiers, last = key.lower().split("+")

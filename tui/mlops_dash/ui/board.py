@@ -42,6 +42,10 @@ class Board(Protocol):
         """Its configuration."""
         ...
 
+    def reconfigured(self) -> bool:
+        """Whether the configuration is not the one that was read."""
+        ...
+
     def live(self) -> LiveAnswer:
         """Answer the Live board from what the store holds."""
         ...

@@ -34,6 +34,8 @@ from mlops_dash.ui.theme import THEMES, preferred
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from textual.timer import Timer
+
     from mlops_dash.domain.metrics import MetricRules
     from mlops_dash.ui.app import Opening
     from mlops_dash.ui.board import Board
@@ -70,7 +72,10 @@ class Dashboard(Acting):
         self.answer: LiveAnswer | None = None
         self.sources: tuple[SourceStatus, ...] = ()
         self.progress: dict[str, Progress] = {}
+        self.misconfigured: SourceStatus | None = None  # told beside the sources
         self.fatal: DashError | None = None
+        self._rhythm: list[Timer] = []
+        self._configured_keys: dict[str, str] = {}
         self.problems: list[str] = []
         for theme in THEMES:
             self.register_theme(theme)
@@ -89,8 +94,8 @@ class Dashboard(Acting):
 
     @property
     def configured_keys(self) -> dict[str, str]:
-        """Keys that the configuration rebinds, by command."""
-        return self.board.config.keys if self.board is not None else {}
+        """Keys that the configuration rebinds, by command, as Textual names them."""
+        return self._configured_keys
 
     @property
     def metric_rules(self) -> MetricRules:
@@ -115,10 +120,21 @@ class Dashboard(Acting):
         self.project_name = board.name
         self._take(answer)
         self._use_theme(board.config.ui.theme)
-        if keys := {name: key for name, key in board.config.keys.items() if name in BY_ID}:
-            self.set_keymap(keys)
-            for name in keys.keys() & {command.id for command in COMMANDS if not command.keys}:
-                self.bind(keys[name], f"do('{name}')", show=False)
+        if board.config.keys or self._configured_keys:
+            self._use_keys(board.config.keys)
+
+    def _use_keys(self, configured: dict[str, str]) -> None:
+        from mlops_dash.config_file.keys import plain_keys
+
+        keyless = [command.id for command in COMMANDS if not command.keys]  # a keymap does not reach these
+        for name in keyless:
+            for key in self._configured_keys.get(name, "").split(","):
+                self._bindings.key_to_bindings.pop(key, None)
+        self._configured_keys = {name: plain_keys(keys) for name, keys in configured.items() if name in BY_ID}
+        self.set_keymap(self._configured_keys)
+        for name in keyless:
+            if keys := self._configured_keys.get(name):
+                self.bind(keys, f"do('{name}')", show=False)
 
     def _begin_with(self, theme: str | None) -> None:
         """Set the first theme without the restyling that a change of theme brings: it costs a frame."""
@@ -196,10 +212,36 @@ class Dashboard(Acting):
         assert self.board is not None
         from mlops_dash.ui.reader import Reader
 
-        self.reader = Reader(self.board, self.post_message)
+        board = self.board
+        # a former board's reader may still answer for a moment: nobody listens to it
+        self.reader = Reader(board, lambda message: board is self.board and self.post_message(message))
         self.refresh_facts()
-        self.set_interval(self.board.config.ui.refresh, self.refresh_facts)
-        self.set_interval(_UNSETTLED, self._ask_the_unsettled)
+        for timer in self._rhythm:
+            timer.stop()
+        self._rhythm = [
+            self.set_interval(board.config.ui.refresh, self.refresh_facts),
+            self.set_interval(_UNSETTLED, self._ask_the_unsettled),
+        ]
+
+    def on_reconfigured(self, message: messages.Reconfigured) -> None:
+        """Go on with the new configuration; with a wrong one, keep the board and say why."""
+        from mlops_dash.ui import reconfiguring
+
+        if isinstance(message.opened, Exception):
+            self.misconfigured = reconfiguring.status_of(message.opened, self.now())
+            self.say(f"The configuration was not taken: {message.opened}", severity="error")
+        else:
+            reconfiguring.let_go(self.reader, self.board)
+            self.misconfigured = None
+            self._adopt(*message.opened)
+            self._start_reading()
+            self.say_quietly("the configuration was read again")
+        self._tell_misconfigured()
+        self._show_answer()
+
+    def _tell_misconfigured(self) -> None:
+        others = tuple(status for status in self.sources if status.name != "configuration")
+        self.sources = (*others, self.misconfigured) if self.misconfigured is not None else others
 
     def _ask_the_unsettled(self) -> None:
         rows = self.answer.environments if self.answer is not None else ()
@@ -262,6 +304,10 @@ class Dashboard(Acting):
                 self.reader.reread([run])  # at once, whatever else a slow store is busy with
             self.reader.refresh(thorough=thorough)
             self.reader.observe()
+            if thorough and self.board is not None:
+                from mlops_dash.ui import reconfiguring
+
+                reconfiguring.look(self.board, self._opening.again(), self.post_message)
 
     def on_reading(self, message: messages.Reading) -> None:
         """Show how far."""
@@ -323,6 +369,8 @@ class Dashboard(Acting):
     def _take(self, answer: LiveAnswer) -> None:
         self.answer = answer
         self.sources = answer.sources
+        if self.misconfigured is not None:
+            self._tell_misconfigured()
 
     def _show_answer(self) -> None:
         screen = self.board_screen()

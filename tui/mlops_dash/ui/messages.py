@@ -31,6 +31,14 @@ class OpeningFailed(Message):
         super().__init__()
 
 
+class Reconfigured(Message):
+    """The configuration had changed: the project that it describes now, or why it cannot be used."""
+
+    def __init__(self, opened: tuple[Board, LiveAnswer] | Exception) -> None:
+        self.opened = opened
+        super().__init__()
+
+
 class LiveAnswered(Message):
     """The board's answer to request ``request``."""
 

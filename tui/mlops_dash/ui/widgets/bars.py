@@ -18,7 +18,7 @@ from mlops_dash.ui.widgets.lines import cut, paint, width_of
 from mlops_dash.ui.wording import FRESHNESS, Line, age, safe
 
 # forms of the strip, the longest first, and the characters of a trouble's cause in each; None: as many as fit
-_FORMS: tuple[tuple[int, int | None], ...] = ((0, 60), (1, 34), (2, 18), (3, None), (4, None), (3, 0), (4, 0))
+_FORMS: tuple[tuple[int, int | None], ...] = ((0, 60), (1, 34), (2, 34), (3, None), (4, None), (3, 0), (4, 0))
 _WORD = 8  # characters of a cause that say something
 _WIDE = 110  # cells from which the app's name stands before the project's
 _NAMED = 36  # cells from which the project's does
