@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import readme_parts
-from bench import readings, scale, screens, servers
+from bench import databases, file_stores, readings, scale, screens, servers
 from bench.house import House, open_house, say
 from bench.table import Figure, markdown
 
@@ -25,6 +25,8 @@ MEASURES: dict[str, Callable[[House], Iterator[Figure]]] = {
     "P8": screens.stalls,
     "P9": scale.scale,
     "P10": servers.tracking_server,
+    "P11": file_stores.file_store,
+    "P12": databases.postgresql,
 }
 
 

@@ -50,7 +50,7 @@ class Server:
 
     def sql(self, text: str, database: str = "postgres") -> str:
         """Execute SQL as the administrator; rows as lines, columns separated by ``|``."""
-        command = [_program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder)]
+        command = [program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder)]
         command += ["-p", str(self.port), "-U", "postgres", "-d", database]
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -81,7 +81,7 @@ class Server:
         )
 
     def _control(self, *arguments: str) -> None:
-        command = [_program("pg_ctl"), "-D", str(self.folder / "data"), "-t", "60", *arguments]
+        command = [program("pg_ctl"), "-D", str(self.folder / "data"), "-t", "60", *arguments]
         done = subprocess.run(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **_who()
         )
@@ -89,7 +89,8 @@ class Server:
         assert done.returncode == 0, log.read_text("utf-8", "replace")[-2000:] if log.exists() else command
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of one of PostgreSQL's programs."""
     found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}")) or [shutil.which(name) or name]
     return found[-1]
 
@@ -109,7 +110,8 @@ def _memory() -> str | None:
     return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on which nothing listens."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -126,10 +128,10 @@ def server() -> Iterator[Server]:
         for path in (folder, *folder.iterdir()):
             os.chown(path, found.pw_uid, found.pw_gid)
     command = [
-        _program("initdb"), "-D", str(folder / "data"), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
+        program("initdb"), "-D", str(folder / "data"), "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
         "--no-sync", "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={folder}/password",
     ]  # fmt: skip
-    one = Server(folder, _free_port())
+    one = Server(folder, free_port())
     try:
         subprocess.run(command, check=True, capture_output=True, **_who())
         for name in ("server.crt", "server.key"):

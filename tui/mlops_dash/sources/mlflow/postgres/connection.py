@@ -30,7 +30,7 @@ class Link:
     def __init__(self, target: ConnInfo) -> None:
         self.target = target
         self.cancel = CancelToken()
-        self._plain = False
+        self._pooled = False  # whether the server is a pooler that takes no settings of a session
         self._lanes: dict[int, Lane] = {}
         self._catalogue: Catalogue | None = None
 
@@ -48,7 +48,7 @@ class Link:
     def submit(self, sql: str, lane: int = BULK) -> Job:
         """Start a selection; :meth:`wait` for it."""
         if lane not in self._lanes:
-            self._lanes[lane] = Lane(self._database)
+            self._lanes[lane] = Lane(self._database, lambda: self._pooled)
         return self._lanes[lane].submit(sql)
 
     def wait(self, job: Job, lane: int = BULK) -> Rows:
@@ -108,7 +108,7 @@ class Link:
 
     def alive(self) -> bool:
         """Tell within two seconds whether the server still answers, by another connection."""
-        other = Lane(self._database)
+        other = Lane(self._database, lambda: self._pooled)
         job = other.submit("select 1")
         answered = job.done.wait(_ALIVE)
         (other.close if answered else other.sever)()
@@ -140,4 +140,11 @@ class Link:
         except ImportError as error:
             raise driver_missing(error) from None
         path = adbc_driver_postgresql._driver_path()
-        return adbc_driver_manager.AdbcDatabase(driver=path, uri=self.target.text(plain=self._plain))
+        if not self._pooled:
+            try:
+                return adbc_driver_manager.AdbcDatabase(driver=path, uri=self.target.text())
+            except adbc_driver_manager.Error as error:
+                if "startup parameter" not in str(error):
+                    raise
+        self._pooled = True
+        return adbc_driver_manager.AdbcDatabase(driver=path, uri=self.target.text(pooled=True))

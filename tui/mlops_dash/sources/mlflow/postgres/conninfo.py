@@ -44,6 +44,13 @@ _SESSION = {
     "standard_conforming_strings": "on",
     "jit": "off",
 }
+TRANSACTION = (
+    "set transaction read only",
+    "set local statement_timeout = '60s'",
+    "set local lock_timeout = '3s'",
+    "set local standard_conforming_strings = on",
+)
+"""What makes one transaction as bounded and read-only as the session otherwise is."""
 _ASYNCPG = {"true": "require", "false": "disable"}  # what it calls ssl, libpq calls sslmode
 
 
@@ -59,14 +66,17 @@ class ConnInfo:
     parameters: dict[str, str] = field(repr=False)
     shown: str
 
-    def text(self, *, plain: bool = False) -> str:
+    def text(self, *, pooled: bool = False) -> str:
         """Return a connection string.
 
         Args:
-            plain: without settings of the session, for a pooler that does not pass them on.
+            pooled: without settings of the session, for a pooler that lends sessions by the transaction:
+                :data:`TRANSACTION` then stands before every selection.
         """
         found = self.parameters | _OURS
-        if not plain:
+        if pooled:
+            found.pop("options", None)
+        else:
             ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
             found["options"] = f"{found.get('options', '')} {ours}".strip()
         return " ".join(f"{name}='{_escaped(value)}'" for name, value in found.items())

@@ -11,6 +11,8 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
+from mlops_dash.sources.mlflow.postgres.conninfo import TRANSACTION
+
 _BATCH_BYTES = str(512 * 1024)  # a slow line shows signs of life within a second
 _PORT = "select coalesce(inet_client_port(), 0)"
 _OPENING = threading.Lock()  # one connection at a time: new sockets are told by comparing
@@ -87,10 +89,12 @@ class Lane:
 
     Args:
         database: returns ADBC's database; called in the lane's thread.
+        pooled: asked once there is one: whether every selection needs a transaction of its own.
     """
 
-    def __init__(self, database: Callable[[], Any]) -> None:
+    def __init__(self, database: Callable[[], Any], pooled: Callable[[], bool]) -> None:
         self._database = database
+        self._pooled = pooled
         self._socket: socket.socket | None = None
         self._severed = False
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
@@ -127,7 +131,8 @@ class Lane:
                     raise ConnectionError("timed out: the connection was given up")
                 job.connected = True
                 job.stamp = time.monotonic()
-                job.finish(_read(connection, job), None)
+                read = _read_in_transaction if self._pooled() else _read
+                job.finish(read(connection, job), None)
             except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
                 job.finish(None, error)
         for opened in (connection, database):
@@ -144,7 +149,7 @@ class Lane:
         try:
             before = _open_files() if alone else None
             connection = adbc_driver_manager.AdbcConnection(database)
-            port = _read(connection, Job(_PORT)).tuples()[0][0]
+            port = 0 if self._pooled() else _read(connection, Job(_PORT)).tuples()[0][0]
             if before is not None:
                 self._socket = _new_socket(before, int(port))
         finally:
@@ -177,6 +182,28 @@ def _read(connection: Any, job: Job) -> Rows:
         statement.close()
     names = tuple(child.name for child in schema.children)
     return Rows(names, schema, arrays, time.monotonic() - started)
+
+
+def _read_in_transaction(connection: Any, job: Job) -> Rows:
+    """As :func:`_read`, through a pooler: without a transaction each step could go to another session."""
+    connection.set_autocommit(False)
+    try:
+        for setting in TRANSACTION:
+            _execute(connection, setting)
+        return _read(connection, job)
+    finally:
+        connection.set_autocommit(True)  # which ends it
+
+
+def _execute(connection: Any, sql: str) -> None:
+    import adbc_driver_manager
+
+    statement = adbc_driver_manager.AdbcStatement(connection)
+    try:
+        statement.set_sql_query(sql)
+        statement.execute_update()
+    finally:
+        statement.close()
 
 
 def _open_files() -> frozenset[int]:
