@@ -273,11 +273,13 @@ async def test_a_server_that_starts_is_said_to_start() -> None:
     made = row()
     seen = replace(made.observed, answered=False, version=None, detail="starting: loading version 4 for 2 s")
     made = replace(made, live=None, basis=Basis.UNKNOWN, health=Health.DEGRADED, observed=seen)
+    made = replace(made, attention=(attention("unhealthy", "production is starting: loading", "production"),))
     async with dashboard(HandBoard(live([made])), LARGE) as pilot:
         assert "◐ starting" in line_with(pilot, "production", "a1b2c3d")
         assert "◐ starting 12 ms" in line_with(pilot, " serving ")
         assert "loading version" in text(pilot)
         assert "degraded" not in text(pilot)
+        assert "◐ production is starting: loading" in text(pilot)
 
 
 async def test_one_cause_is_one_item_of_attention() -> None:

@@ -10,6 +10,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from mlops_dash.answers.shapes import EnvironmentRow, LiveAnswer
+from mlops_dash.domain.environments import Health
 from mlops_dash.domain.freshness import Freshness, names_of
 from mlops_dash.ui.commands import BY_ID, LIVE, keys_of
 from mlops_dash.ui.screens.base import BoardScreen
@@ -32,7 +33,7 @@ from mlops_dash.ui.screens.live_versions import show_versions, versions_table
 from mlops_dash.ui.widgets.facts import Fact, Facts
 from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.widgets.table import Cell, Column, Table
-from mlops_dash.ui.wording import ATTENTION, PROTECTED, plural, safe, version
+from mlops_dash.ui.wording import ATTENTION, HEALTH, PROTECTED, plural, safe, version
 
 if TYPE_CHECKING:
     from mlops_dash.answers.versions import VersionsAnswer
@@ -150,7 +151,8 @@ class LiveScreen(BoardScreen):
         left = {row_key(row) for row in self.environments.shown} if needle else set(rows)
         about = [item for item in found if f"env:{item.environment}/{item.model}" in left]
         for item in about:
-            mark = ATTENTION.get(item.code, ("!", "warn"))
+            starts = item.message.startswith(f"{item.environment} is starting: ")
+            mark = HEALTH[Health.DEGRADED] if starts else ATTENTION.get(item.code, ("!", "warn"))
             line = ((safe(item.message, 600), "text"),)
             key = f"env:{item.environment}/{item.model}"
             self._about[len(facts)] = key
