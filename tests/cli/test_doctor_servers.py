@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cli.told import golden, tracking
-from conformance import mariadb_server
+from conformance import mariadb_server, postgres_server
 from mlops_dash.cli.connection import streamed
 from mlops_dash.errors import SourceError
 from mlops_dash.sources.mlflow.probing import State, Step, ok
@@ -156,3 +156,24 @@ def test_each_answer_of_mariadb_is_told_step_by_step(say, repository, tmp_path):
             for secret in (SECRET, mariadb_server.PASSWORD):
                 assert secret not in said.out + said.err
     assert "✗ tracking address" in say("--tracking-uri", addresses["no-tables"], "doctor").out
+
+
+@pytest.mark.campaign
+def test_each_answer_of_postgresql_is_told_step_by_step(say, repository):
+    with postgres_server.server() as one:
+        one.create("store")
+        addresses = {
+            "credentials": one.address("store", password=SECRET),
+            "schema": one.address("store"),
+        }
+        for failing, address in addresses.items():
+            said = say("--tracking-uri", address, "doctor", "--json")
+            checks = said.json["checks"]
+            (failed,) = [check for check in checks if check["state"] == "fail" and " " in check["name"]]
+            assert (failed["name"], said.code) == (f"tracking {failing}", 1)
+            assert failed["remedy"]
+            for secret in (SECRET, postgres_server.PASSWORD):
+                assert secret not in said.out + said.err
+        names = [check["name"] for check in checks]
+        assert {"tracking address", "tracking TLS", "tracking credentials"} <= set(names)
+    assert "✗ tracking address" in say("--tracking-uri", addresses["schema"], "doctor").out

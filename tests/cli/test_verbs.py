@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -46,6 +48,14 @@ def test_what_was_named_and_cannot_be_read_is_exit_1_with_what_could_be(
     assert told in said.err
     assert {source["status"] for source in said.json["sources"]} >= {"ok", "failed"}
     assert verb == "sync" or said.json["environments"]
+
+
+def test_a_store_whose_only_run_is_deleted_says_so(say, folder, store):
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("delete from runs where run_uuid <> (select min(run_uuid) from runs)")
+        connection.execute("update runs set lifecycle_stage = 'deleted'")
+    said = say("--tracking-uri", f"sqlite:///{store}", "sync", "--json")
+    assert said.json["sources"][0]["counts"] == "0 runs, 1 deleted"
 
 
 def test_an_empty_store_has_an_empty_board(say, folder, empty_store):
