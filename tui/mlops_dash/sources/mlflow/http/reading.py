@@ -33,7 +33,7 @@ from mlops_dash.sources.mlflow.http.position import (
 from mlops_dash.sources.mlflow.http.protocol import LoggedModel, ModelVersion, RegisteredModel, Run
 from mlops_dash.sources.mlflow.http.questions import Page, Questions
 from mlops_dash.sources.mlflow.http.troubles import ServerError, Trouble
-from mlops_dash.sources.mlflow.http.walking import LARGEST, Found, Stretch, Walk
+from mlops_dash.sources.mlflow.http.walking import GROWN, LARGEST, Found, Stretch, Walk
 
 _FIRST_SCREEN = 200  # newest runs that are shown before all others
 _NEWEST = 20  # runs that are looked at again in every refresh
@@ -94,8 +94,8 @@ class Pass:
         if self._first:
             self._first = False
             yield self._position(whole=False)
-        yield from self._walk(self._stretches(urgent))
-        self.mark.tidy(self.mark.size or LARGEST)
+        yield from self._walk(self._stretches(urgent), quiet=not urgent and not self._reading.thorough)
+        self.mark.tidy(min(self.mark.size or LARGEST, LARGEST - GROWN))
         yield self._position(whole=True)
 
     # -- what is asked first --------------------------------------------------------------------------
@@ -246,10 +246,11 @@ class Pass:
             if not unread and windows:
                 oldest = min(windows, key=lambda pair: pair[1].seen)
                 chosen += [oldest] if oldest not in chosen else []
-        return unread + [Stretch(group, one.low, one.high, False) for group, one in chosen]
+        return unread + [Stretch(group, one.low, one.high, False, count=one.count) for group, one in chosen]
 
-    def _walk(self, stretches: list[Stretch]) -> Iterator[Batch | Position]:
-        walk = Walk(self._exchange, stretches, self._experiments, self.mark.size, _GOING_ROUND)
+    def _walk(self, stretches: list[Stretch], *, quiet: bool) -> Iterator[Batch | Position]:
+        seconds, size = _GOING_ROUND, self.mark.size
+        walk = Walk(self._exchange, stretches, self._experiments, size, seconds, one_page=quiet)
         looked_at = time.monotonic()
         try:
             for found in walk.found(self._reading.cancel):

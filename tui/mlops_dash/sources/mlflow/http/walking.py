@@ -28,6 +28,7 @@ _FIRST = 250
 _SMALLEST = 1
 _IN_GOOD_TIME = 1.5  # seconds in which a page should come: other users of the server wait meanwhile
 _SMALLER = 4
+GROWN = 50  # rows that may have come to a window since it was read
 _WAITING = 3  # pages that were read and not yet taken: bounds memory
 _LOOK = 0.05
 
@@ -39,6 +40,7 @@ class Stretch:
     Attributes:
         unread: it is what was never read of its group.
         ends: which of its ends are being read now: the newest (``True``), the oldest (``False``).
+        count: how many rows it had when it was read before.
         pages: how many were read of it.
         density: rows of the last page for each millisecond.
     """
@@ -48,6 +50,7 @@ class Stretch:
     high: int
     unread: bool
     ends: set[bool] = field(default_factory=set)
+    count: int = 0
     pages: int = 0
     density: float = 0.0
 
@@ -79,6 +82,7 @@ class Walk:
 
     Args:
         seconds: after so many what was read before is no longer begun to be read again; what is unread is.
+        one_page: read at most one page of what was read before, though it may have grown since.
 
     Attributes:
         size: rows that are asked for at once: as many as come in good time.
@@ -91,8 +95,11 @@ class Walk:
         experiments: Sequence[str],
         size: int,
         seconds: float,
+        *,
+        one_page: bool,
     ) -> None:
         self._until = time.monotonic() + seconds
+        self._one_page = one_page
         self.size = size or _FIRST
         self._exchange = exchange
         self._questions = Questions(exchange)
@@ -149,7 +156,12 @@ class Walk:
     def _next(self) -> tuple[Stretch, bool] | None:
         """Return the stretch to read on, and at which end."""
         in_time = time.monotonic() < self._until
-        free = [one for one in self._stretches if not one.ends and (one.unread or in_time)]
+        again = in_time and not self._one_page
+        free = [
+            one
+            for one in self._stretches
+            if not one.ends and (one.unread or again or (in_time and not one.pages))
+        ]
         if free:
             return min(free, key=lambda one: one.pages), True
         for one in self._stretches:
@@ -184,15 +196,18 @@ class Walk:
             size = self.size
             if not newest and stretch.low == LOWEST:
                 size = max(_SMALLEST, size // _SMALLER)  # to learn where it ends: it may be all that is left
+            if not stretch.unread:
+                size = min(LARGEST, 2 * size, max(size, stretch.count + GROWN))
             started = asyncio.get_running_loop().time()
             try:
                 found = await self._ask(stretch, newest, size)
             except ServerError as error:
-                late = error.trouble is Trouble.TIMEOUT and self._exchange.alive
-                if size <= _SMALLEST or not (late or error.trouble is Trouble.LARGE):
-                    raise
-                self.size = max(_SMALLEST, min(self.size, size // _SMALLER))
-                continue
+                timeout = error.trouble is Trouble.TIMEOUT
+                if timeout or error.trouble is Trouble.LARGE:
+                    self.size = max(_SMALLEST, min(self.size, size // _SMALLER))
+                    if size > _SMALLEST and (not timeout or self._exchange.alive):
+                        continue
+                raise
             took = asyncio.get_running_loop().time() - started
             if len(found.rows) >= size // 2:
                 factor = min(2.0, max(0.25, _IN_GOOD_TIME / max(took, 0.001)))
