@@ -17,11 +17,10 @@ from typing import Any
 import platformdirs
 
 from bench.house import House, say
-from bench.stores import DIGESTS, EXPERIMENTS, METRICS, PARAMS
 from bench.table import Figure, middle
 
-_RUNS = 10_000
-_STEPS = 5
+_RUNS, _STEPS = 10_000, 5
+EXPERIMENTS, PARAMS, METRICS, DIGESTS = 10, 12, 8, 25
 
 
 def file_store(house: House) -> Iterator[Figure]:

@@ -276,9 +276,7 @@ def test_what_is_too_large_is_cut(files: Files, board: Board, monkeypatch: pytes
     monkeypatch.setattr(units, "TEXT_LIMIT", 1000)
     run = files.run()
     (run / "tags" / "note").write_text("x" * 5000)
-    monkeypatch.setattr(units, "META_LIMIT", 5000)
-    huge = files.run()
-    files.meta(huge, run_name="y" * 10_000)
+    files.meta(files.run(), run_name="y" * (2 << 20))
     board.refresh()
     tags = board.asked("select value from tag")
     assert tags == [("x" * 1000 + "…",)]

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlops_dash.sources.mlflow.files.meta import DamagedError, flat, integer, parse
+from mlops_dash.sources.mlflow.files.meta import text as as_text
 
 RUN = """artifact_uri: file:///tmp/mlruns/1/4cb1b3f50a8087df46a72455727aa0de/artifacts
 deleted_time: null
@@ -36,7 +37,7 @@ texts = st.one_of(
 )
 keys = st.from_regex(r"[a-z_]+", fullmatch=True)
 scalars = st.one_of(st.none(), st.integers(), st.booleans(), st.floats(allow_nan=False), texts)
-values = st.one_of(scalars, st.just([]), st.dictionaries(texts, texts, max_size=3))
+values = st.one_of(scalars, st.builds(list), st.dictionaries(texts, texts, max_size=3))
 
 
 def written(facts: dict[str, Any]) -> str:
@@ -107,6 +108,21 @@ def test_deep_nesting_ends_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-500:]
     assert len(done.stdout.splitlines()) == 2
+
+
+def test_what_stands_for_more_than_memory_holds_is_not_unfolded() -> None:
+    text = "a0: &a0 {k: v}\n"
+    for number in range(1, 20):
+        nine = ", ".join([f"*a{number - 1}"] * 9)
+        text += f"a{number}: &a{number} {{<<: [{nine}]}}\n"
+    with pytest.raises(DamagedError):
+        parse(text.encode())
+
+
+def test_only_single_values_are_text() -> None:
+    assert [as_text(value) for value in (None, "x", 1, 0.5, [1], {"a": 1}, b"x", 16**9999)] == [
+        None, "x", "1", "0.5", None, None, None, None
+    ]  # fmt: skip
 
 
 def test_numbers_are_those_that_the_store_can_hold() -> None:

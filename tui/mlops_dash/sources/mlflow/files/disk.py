@@ -16,7 +16,7 @@ from typing import NamedTuple
 from mlops_dash.domain.text import storable
 
 META = "meta.yaml"
-META_LIMIT = 32 << 20  # a dataset's schema and profile stand in it
+DATASET_LIMIT = 32 << 20  # its schema and profile stand in its meta.yaml
 TEXT_LIMIT = 1 << 20
 _DEEPEST = 32  # folders in folders, as keys with slashes make them
 _MOST_FILES = 50_000  # of a run

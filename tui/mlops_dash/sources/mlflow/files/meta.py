@@ -94,6 +94,8 @@ def _by_yaml(text: str) -> dict[str, Any]:
                     raise DamagedError("it is nested too deeply")
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
+            elif isinstance(event, yaml.AliasEvent):  # a few of them can stand for more than memory holds
+                raise DamagedError("it refers to itself")
         found = yaml.load(text, loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:
         raise DamagedError("it is no YAML") from error
@@ -103,8 +105,15 @@ def _by_yaml(text: str) -> dict[str, Any]:
 
 
 def text(value: Any) -> str | None:
-    """Return a value as text, as MLflow would have written it."""
-    return value if value is None or isinstance(value, str) else str(value)
+    """Return a value as text, as MLflow would have written it; ``None`` where it is no single value."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (list, dict, set, bytes)):
+        return None
+    try:
+        return str(value)
+    except ValueError:  # an integer of more digits than Python turns into text
+        return None
 
 
 def integer(value: Any) -> int | None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from mlops_dash.sources.mlflow.files import meta
 from mlops_dash.sources.mlflow.files.disk import (
+    DATASET_LIMIT,
     META,
-    META_LIMIT,
     TEXT_LIMIT,
     Flag,
     Found,
@@ -139,14 +139,17 @@ def whole_mark(unit: Unit) -> Mark:
     return stamp, look.signature
 
 
-def read_meta(path: str) -> dict[str, Any]:
+def read_meta(path: str, limit: int = TEXT_LIMIT) -> dict[str, Any]:
     """Return what a ``meta.yaml`` says.
+
+    Args:
+        limit: bytes from which it is too large to be one.
 
     Raises:
         DamagedError: it is half-written, too large or no YAML.
         OSError: it could not be read.
     """
-    raw, cut = content(path, _USUAL_META, META_LIMIT)
+    raw, cut = content(path, _USUAL_META, limit)
     if cut:
         raise meta.DamagedError("it is too large")
     return meta.parse(raw)
@@ -183,7 +186,8 @@ def concluded(unit: Unit, files: Files, fill: Callable[[dict[str, Any]], bool]) 
     try:
         if not files.stamp:
             raise PermissionError
-        running = fill(read_meta(f"{unit.path}/{META}"))
+        limit = DATASET_LIMIT if unit.kind is Kind.DATASET else TEXT_LIMIT
+        running = fill(read_meta(f"{unit.path}/{META}", limit))
     except FileNotFoundError:
         return Outcome(unit, NOTHING, look.flags)
     except meta.DamagedError:
