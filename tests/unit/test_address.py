@@ -38,6 +38,7 @@ from mlops_dash.sources.mlflow.address import Address, absolute, shown
         ("uc:profile", "databricks", "uc", None),
         ("oracle+cx://h/d", "unknown", "oracle", "cx"),
         ("http:/h", "unknown", "http", None),
+        ("dev1:hunter2@db/mlflow", "unknown", "", None),
     ],
 )
 def test_kinds(uri: str, kind: str, scheme: str, driver: str | None) -> None:
@@ -84,6 +85,15 @@ def test_no_password_is_ever_shown(noise: str, scheme: str, escaped: bool) -> No
         return  # a path then
     for text in (shown(uri), repr(Address.of(uri)), f"{Address.of(uri)}"):
         assert "Secret" not in text
+
+
+def test_a_password_that_was_used_is_scrubbed_wherever_it_stands() -> None:
+    Address.of("mysql://dev1:Zq7%2FLearnt@h/d")
+    assert scrub("using Zq7/Learnt, then Zq7%2FLearnt") == "using ***, then ***"
+    assert (
+        scrub('headers_env = { Authorization = "MY_TOKEN" }')
+        == 'headers_env = { Authorization = "MY_TOKEN" }'
+    )
 
 
 def test_addresses_are_scrubbed_wherever_they_stand() -> None:

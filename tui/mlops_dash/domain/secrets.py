@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections import deque
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=://)")
-_USER_INFO_ALONE = re.compile(r"[^/\\\s]*:[^/\\]*@")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*(?=://)")
+USER_INFO_ALONE = re.compile(r"[^/\\\s]*:[^/\\]*@")
 _LOCAL = ("sqlite", "file", "duckdb")
 # what is told of a query: settings that hold no secret in any of the databases and servers that we know
 _TOLD = frozenset(
@@ -15,13 +16,16 @@ _TOLD = frozenset(
 )
 _PLAIN = re.compile(r"[\w.,: -]{1,64}")
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*://[^\s'\"<>`]+")
 _NAMED_SECRET = re.compile(
     r"((?:\w*password|\w*passwd|\bpwd|\w*token|\w*secret|\w*signature|\w*credential|api_?key|access_?key(?:_?id)?"
     r"|authorization)[\"']?\s*[=:]\s*)(?:(?:bearer|basic)\s+)?"
+    r"(?!\"(?-i:[A-Z][A-Z0-9_]*)\")"  # the name of an environment variable is none
     r"(?:\"[^\"\n]+\"|'[^'\n]+'|[^\s&,;)}\"']+)|((?:bearer|basic)\s+)[\w.~+/=-]{6,}",
     re.IGNORECASE,
 )
+_LEARNT: deque[str] = deque(maxlen=64)
+_SHORTEST = 6  # characters: shorter ones are found in too many words
 _SECRET_VARIABLE = re.compile(
     r"PASSWORD|PASSWD|PGPASS|MYSQL_PWD|TOKEN|SECRET|CREDENTIAL|API_?KEY|ACCESS_KEY", re.IGNORECASE
 )
@@ -37,7 +41,7 @@ def shown_address(address: str) -> str:
     """
     found = _SCHEME.match(address)
     if found is None:
-        alone = _USER_INFO_ALONE.match(address)  # an address whose scheme was forgotten
+        alone = USER_INFO_ALONE.match(address)  # an address whose scheme was forgotten
         return address.rpartition("@")[2] if alone else address
     scheme, rest = found[0], address[found.end() + 3 :]
     if scheme.lower().partition("+")[0] not in _LOCAL:
@@ -49,14 +53,27 @@ def shown_address(address: str) -> str:
     return f"{scheme}://{place}" + (f"?{'&'.join(told)}" if told else "")
 
 
+def learn(address: str) -> None:
+    """Remember the password of an address that is used, so that :func:`scrub` finds it wherever it stands."""
+    found = _SCHEME.match(address)
+    if found is None or found[0].lower().partition("+")[0] in _LOCAL:
+        return
+    info, at, _ = address[found.end() + 3 :].rpartition("@")
+    password = info.partition(":")[2] or info
+    if at and len(password) >= _SHORTEST:
+        from urllib.parse import unquote
+
+        _LEARNT.extend({password, unquote(password)} - set(_LEARNT))
+
+
 def _is_harmless(setting: str) -> bool:
     name, _, value = setting.partition("=")
     return name.lower() in _TOLD and _PLAIN.fullmatch(value) is not None
 
 
 def scrub(text: str) -> str:
-    """Return ``text`` without passwords in addresses, signed queries, named secrets and the values of
-    environment variables that hold secrets."""
+    """Return ``text`` without passwords in addresses, signed queries, named secrets, passwords that were
+    learnt and the values of environment variables that hold secrets."""
     for value in _known_secrets():
         text = text.replace(value, "***")
     text = _URL.sub(lambda match: _without_secrets(match[0]), text)
@@ -77,10 +94,10 @@ def _known_secrets() -> list[str]:
     """The secrets that the environment holds, the longest first."""
     from urllib.parse import unquote
 
-    found: set[str] = set()
+    found: set[str] = set(_LEARNT)
     for name, value in os.environ.items():
         if _SECRET_VARIABLE.search(name):
             found.add(value)
         elif _ADDRESS_VARIABLE.search(name) and (info := _USER_INFO.search(value)):
             found |= {info[2], unquote(info[2])}
-    return sorted((value for value in found if len(value) >= 6), key=len, reverse=True)
+    return sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True)

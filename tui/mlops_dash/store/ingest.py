@@ -13,6 +13,23 @@ from mlops_dash.sources.base import Apply, Batch, Tracks
 from mlops_dash.store.questions import statements
 
 Columns = dict[str, dict[str, str]]
+_MAY_HOLD_ADDRESSES = {
+    "experiment": ("artifact_location",),
+    "run": ("name", "source_name", "artifact_uri"),
+    "param": ("value",),
+    "tag": ("value",),
+    "dataset": ("name", "source", "profile"),
+    "input_tag": ("value",),
+    "logged_model": ("artifact_location",),
+    "registered_model": ("description",),
+    "model_version": ("source", "storage_location", "description"),
+    "model_version_tag": ("value",),
+    "git_commit": ("subject",),
+    "git_ref": ("message",),
+    "git_state": ("remote",),
+    "commit_position": ("subject",),
+}
+"""Columns whose texts people write: passwords and signatures in addresses are not kept."""
 
 
 def table_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
@@ -105,7 +122,7 @@ def _clear_and_insert(
     names = [column for column in columns if _has_column(parts, column)]
     selection = " union all ".join(
         text["select_part"].format(
-            expressions=", ".join(_expression(column, columns[column]) for column in names),
+            expressions=", ".join(_expression(batch.table, column, columns[column]) for column in names),
             part=part,
             where=f" where {batch.shaped} >= 0" if batch.shaped else "",
         )
@@ -149,8 +166,11 @@ def _has_column(parts: dict[str, Any], column: str) -> bool:
     return True
 
 
-def _expression(column: str, kind: str) -> str:
+def _expression(table: str, column: str, kind: str) -> str:
     quoted = f'"{column}"'
     if kind != "VARCHAR" or column.endswith("_id"):
         return quoted
-    return statements()["storable"].format(column=f"{quoted}::varchar") + f" as {quoted}"
+    expression = statements()["storable"].format(column=f"{quoted}::varchar")
+    if column in _MAY_HOLD_ADDRESSES.get(table, ()):
+        expression = statements()["public"].format(text=expression)
+    return expression + f" as {quoted}"

@@ -27,6 +27,15 @@ select {expressions} from {part}{where};
 -- name: storable
 replace({column}, chr(0), chr(65533));
 
+-- name: public
+-- what people log may hold addresses with a user and a password, and such as are signed: neither is kept.
+-- Of http addresses all user info goes, of others user info with a password: abfss://container@account stays.
+case when contains({text}, '://') then regexp_replace(regexp_replace(regexp_replace({text},
+  '(?i)(https?://)[^/?#@\s"'']+@', '\1', 'g'),
+  '(://)[^/?#@\s"'':]*:[^/?#@\s"'']*@', '\1', 'g'),
+  '(?i)(://[^\s"''?#]*)[?#](?:[^\s"'']*(?:&|\\u0026))?[\w.-]*(?:signature|\bsig|credential|token|password|passwd|secret|accesskeyid|api_?key)=[^\s"'']*',
+  '\1', 'g') else {text} end;
+
 -- name: stage
 create or replace temp table {staging} as {selection};
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import ssl
 import time
@@ -81,6 +82,8 @@ def open_client(url: str, headers: Mapping[str, str]) -> httpx.AsyncClient:
     """
     import httpx
 
+    for library in ("httpx", "httpcore"):  # they log addresses and headers
+        logging.getLogger(library).setLevel(logging.WARNING)
     parts = urlsplit(url)
     # loading the certificates costs 20 ms, which plain HTTP need not pay: an empty context trusts nobody
     context = _certificates() if parts.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

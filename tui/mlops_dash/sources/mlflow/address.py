@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mlops_dash.domain.secrets import shown_address
+from mlops_dash.domain.secrets import USER_INFO_ALONE, learn, shown_address
 
 
 class Kind(StrEnum):
@@ -66,9 +66,12 @@ class Address:
     @classmethod
     def of(cls, uri: str) -> Address:
         """Look at an address. It never fails: what is unknown is of kind ``UNKNOWN``."""
+        learn(uri)
         if uri in ("databricks", "databricks-uc"):
             return cls(uri, Kind.DATABRICKS, "databricks", None)
         found = _SCHEME.match(uri)
+        if "://" not in uri and USER_INFO_ALONE.match(uri):  # its scheme was forgotten: it is no path
+            return cls(uri, Kind.UNKNOWN, "", None)
         if found is None:
             return cls(uri, Kind.FILES, "", None)
         scheme, driver = found[1].lower(), found[2]
