@@ -305,3 +305,43 @@ def test_hostile_identifiers_are_read_again_and_asked_about(database: str, board
     assert run in {row[0] for row in board.content()["run"]}
     assert board.source.metric_history([run], ["rmse", "\\'; --"]) == [(run, "rmse", 1, 1, 1.0)]  # type: ignore[attr-defined]
     assert board.source.metric_history(["\0"], ["rmse"]) == []  # type: ignore[attr-defined]
+
+
+MANY_RUNS = (
+    "insert into runs (run_uuid, name, experiment_id, status, start_time, lifecycle_stage, source_type) "
+    "select md5(n::text), repeat('x', 200), 1, 'FINISHED', n, 'active', 'LOCAL' "
+    "from generate_series(1, 300) as n;"
+    "insert into params (run_uuid, key, value) select md5(n::text), 'long', repeat('x', 200) "
+    "from generate_series(1, 300) as n;"
+    "insert into tags (run_uuid, key, value) select md5(n::text), 'long', repeat('x', 200) "
+    "from generate_series(1, 300) as n;"
+    "insert into metrics (run_uuid, key, value, timestamp, step, is_nan) "
+    "select md5(n::text), repeat('m', 200), 1, 1, 1, false from generate_series(1, 300) as n;"
+    "insert into latest_metrics (run_uuid, key, value, timestamp, step, is_nan) "
+    "select md5(n::text), repeat('m', 200), 1, 1, 1, false from generate_series(1, 300) as n;"
+)
+
+
+def test_what_belongs_to_new_runs_is_added_without_looking_for_it(
+    database: str, board_of: Boards, pg: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "_BEFORE_END", 1)
+    pg.sql(MANY_RUNS, database)
+    board = board_of(database)
+    board.refresh()
+    not_due(board)
+    pg.sql(NEW_RUN.format(run="e" * 32), database)
+    interrupted = board.source.read(Reading(board.position, board.store))
+    board.take(next(interrupted))  # the run itself, and then the program ends
+    interrupted.close()  # type: ignore[attr-defined]
+    board.refresh()
+    assert board.content() == fresh(database, board_of)
+    pg.sql(NEW_RUN.format(run="f" * 32), database)
+    assert applied_by(board) == [(table, Apply.APPEND) for table in ("run", "tag", "param", "metric")]
+    assert board.content() == fresh(database, board_of)
+    pg.sql(
+        NEW_RUN.format(run="9" * 32) + LATE_METRIC + "update tags set value = 'y' where key = 'long'",
+        database,
+    )
+    board.refresh()
+    assert board.content() == fresh(database, board_of)

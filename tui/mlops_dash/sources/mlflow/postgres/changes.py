@@ -30,7 +30,7 @@ from mlops_dash.sources.mlflow.postgres.columns import (
     where,
 )
 from mlops_dash.sources.mlflow.postgres.connection import BULK, SIDE
-from mlops_dash.sources.mlflow.postgres.lane import Job
+from mlops_dash.sources.mlflow.postgres.lane import Job, Rows
 from mlops_dash.sources.mlflow.postgres.position import Mark, Snapshot
 from mlops_dash.sources.mlflow.postgres.reading import Cut, Pass
 from mlops_dash.sources.mlflow.sqlite.columns import METRIC, OF_A_RUN, RUN, Shape
@@ -79,6 +79,7 @@ class Changes:
         self._through = thorough or restarted or self._is_due()
         self._counting: dict[str, list[Job]] = {}
         self._counted: dict[str, list[Count]] = {}
+        self._new_runs: frozenset[str] = frozenset()
         self._lane = BULK
 
     @staticmethod
@@ -152,10 +153,27 @@ class Changes:
         new = self._new(table)
         cut = Cut(table, self._one.catalogue.version, first, end)
         parts = (rows_sql(shape, self._one.catalogue, f"{new} and {part}") for part in cut)
-        for rows in self._one.link.ranges(parts, BULK):
+        for number, rows in enumerate(self._one.link.ranges(parts, BULK)):
             cut.took(rows.seconds)
-            if rows.num_rows:
+            if not rows.num_rows:
+                continue
+            if shape is RUN:
+                self._learn_new_runs(rows)
+            # a second statement may see rows again that moved meanwhile
+            if first and not number and self._is_of_new_runs(rows):
+                yield Batch(shape.table, rows, Apply.APPEND)
+            else:
                 yield Batch(shape.table, rows, Apply.UPSERT, KEYS[shape.table])
+
+    def _learn_new_runs(self, rows: Rows) -> None:
+        """Remember which runs the store does not hold yet: what belongs to them need not be looked for."""
+        ids = _run_ids(rows)
+        known = self._one.reading.known.rows("tracking_runs_known", run_ids=ids) if ids else []
+        self._new_runs |= set(ids).difference(str(row[0]) for row in known)
+
+    def _is_of_new_runs(self, rows: Rows) -> bool:
+        ids = _run_ids(rows)
+        return bool(ids) and self._new_runs.issuperset(ids)
 
     def _late_metrics(self, shape: Shape) -> Iterator[Batch]:
         """Yield the latest metrics of the runs whose history grew."""
@@ -174,7 +192,10 @@ class Changes:
         if len(runs) > _MANY_IDS:
             yield from self._recent(shape, table, 0, self._one.blocks[table.name])
             return
-        yield from rows_of(self._one, shape, "run_id", sorted(str(run) for (run,) in runs))
+        ids = sorted(str(run) for (run,) in runs)
+        for batch in rows_of(self._one, shape, "run_id", ids):
+            new = batch.rows is not None and self._is_of_new_runs(batch.rows)
+            yield Batch(shape.table, batch.rows, Apply.APPEND) if new else batch
 
     # -- what is gone -------------------------------------------------------------------------------
 
@@ -303,6 +324,14 @@ def rows_of(one: Pass, shape: Shape, name: str, ids: list[str]) -> Iterator[Batc
         sql = rows_sql(shape, one.catalogue, f"{column} in ({quoted(some)})")
         rows = one.link.wait(one.link.submit(sql, BULK), BULK)
         yield Batch(shape.table, rows if rows.num_rows else None, Apply.REPLACE_WHERE, (name,), tuple(some))
+
+
+def _run_ids(rows: Rows) -> list[str]:
+    """Return the runs of some rows; none where these are too many to look at, or are not of runs."""
+    if "run_id" not in rows.names or rows.num_rows > _IDS_AT_ONCE:
+        return []
+    place = rows.names.index("run_id")
+    return sorted({str(row[place]) for row in rows.tuples()})
 
 
 def _differences(theirs: Iterable[tuple[object, ...]], ours: Iterable[tuple[object, ...]]) -> list[str]:
