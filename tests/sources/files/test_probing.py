@@ -21,7 +21,7 @@ def test_a_store_that_is_well(files: Files) -> None:
     for uri in (str(files.root), files.root.as_uri(), f"file:{files.root}"):
         found = steps(uri)
         assert list(found) == ["folder", "layout", "rights", "speed", "future"]
-        assert found["layout"].evidence == "1 experiments, 3 runs"
+        assert found["layout"].evidence == "1 experiment, 3 runs"
         assert {found[name].state for name in ("folder", "layout", "rights")} == {State.OK}
         assert "migrate-filestore" in str(found["future"].remedy)
 

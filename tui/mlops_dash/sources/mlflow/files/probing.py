@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mlops_dash.errors import SourceError
 from mlops_dash.sources.mlflow.address import Address
@@ -42,7 +42,7 @@ def probe(uri: str) -> Iterator[Step]:
     if unlisted:
         yield fail("rights", f"{unlisted[0]} cannot be listed", "Ask for rights to read the folder.")
         return
-    yield ok("layout", f"{len(experiments):,} experiments, {len(runs):,} runs")
+    yield ok("layout", f"{_count(experiments, 'experiment')}, {_count(runs, 'run')}")
     yield from _sample(runs)
     yield warn(
         "future",
@@ -89,10 +89,14 @@ def _sample(runs: list[Unit]) -> Iterator[Step]:
     if told:
         yield warn("rights", f"of {len(some):,} runs that were read: {told}", remedy)
     else:
-        yield ok("rights", f"{len(some):,} runs were read in whole")
+        yield ok("rights", f"read in whole: {_count(some, 'run')}")
     evidence = f"{took * 1000:.1f} ms for a run, about {took * len(runs):,.0f} s for all of them"
     if took > _SLOW:
         remedy = "Read it where its disk is, or through a tracking server there."
         yield warn("speed", evidence, remedy)
     else:
         yield ok("speed", evidence)
+
+
+def _count(things: Sequence[object], name: str) -> str:
+    return f"{len(things):,} {name}{'' if len(things) == 1 else 's'}"
