@@ -204,7 +204,7 @@ _MEANINGS = (
 
 def explain(error: Exception, address: Address) -> DashError:
     """Return what an error of a driver or of SQLAlchemy means for the person who wants to see runs."""
-    text = scrub(str(getattr(error, "orig", None) or error))
+    text = scrub(_text(error))
     code = _code(error)
     found = next((one for one in _MEANINGS if code in one.codes), None) or next(
         one for one in _MEANINGS if any(word in text.lower() for word in one.words)
@@ -216,6 +216,15 @@ def explain(error: Exception, address: Address) -> DashError:
 def _code(error: Exception) -> int | None:
     arguments = getattr(getattr(error, "orig", None) or error, "args", ())
     return arguments[0] if arguments and isinstance(arguments[0], int) else None
+
+
+def _text(error: Exception) -> str:
+    """The words of an error; drivers give a number before them, and SQL Server's give bytes."""
+    original = getattr(error, "orig", None) or error
+    words = original.args[-1] if original.args else ""
+    if isinstance(words, bytes):
+        return words.decode("utf-8", "replace")
+    return words if isinstance(words, str) and words else str(original)
 
 
 def _line(text: str) -> str:
