@@ -1,2 +1,2 @@
 -- how many datasets we hold
-select count(*) as datasets from dataset
+select count(*) as datasets from dataset having count(*) > 0

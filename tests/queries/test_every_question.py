@@ -12,8 +12,8 @@ from known_facts import KnownFacts
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "queries").glob("*.sql"))
-LISTS = {"run_ids", "model_ids", "names", "versions", "metrics", "commits", "digests", "keys"}
-PARAMETERS: dict[str, Any] = {name: ["x", "y"] for name in LISTS} | {"low": 0, "high": 9}
+LISTS = {"run_ids", "model_ids", "names", "versions", "metrics", "commits", "digests", "keys", "prefixes"}
+PARAMETERS: dict[str, Any] = {name: ["x", "y"] for name in LISTS} | {"low": 0, "high": 9, "width": 2}
 
 
 def parameters(text: str) -> dict[str, Any]:

@@ -220,7 +220,7 @@ class Pass:
         if "dataset_uuid" not in table.c:
             return
         count = int(self._connection.execute(select(func.count()).select_from(table)).scalar_one())
-        ((held,),) = self._reading.known.rows("database_dataset_count")
+        ((held,),) = self._reading.known.rows("database_dataset_count") or [(0,)]
         if count == held:
             return
         mode, last = Apply.REPLACE, ""
