@@ -55,7 +55,8 @@ async def settle(pilot: Pilot[None]) -> None:
     quiet = 0  # an answer's message may make the app ask again
     for _ in range(1000):
         await pilot.pause()
-        done = app.reader is not None and (app.reader.idle or not gate_open(app))
+        done = app.fatal is not None  # nothing is read then
+        done = done or (app.reader is not None and (app.reader.idle or not gate_open(app)))
         quiet = quiet + 1 if done else 0
         if quiet > 5:
             return
