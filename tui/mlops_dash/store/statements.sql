@@ -25,7 +25,7 @@ insert into {table} ({columns}) {selection};
 select {expressions} from {part}{where};
 
 -- name: storable
-replace({column}, chr(0), chr(65533));
+case when contains({column}, chr(0)) then replace({column}, chr(0), chr(65533)) else {column} end;
 
 -- name: public
 -- what people log may hold addresses with a user and a password, and such as are signed: neither is kept.
