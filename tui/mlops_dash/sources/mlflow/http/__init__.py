@@ -35,7 +35,7 @@ class MlflowServer:
     refresh. **An edit of any older run shows after at most one refresh for each 475 runs** (as many logged
     models count as much; windows that are not full are joined), and one for each group of experiments, of
     which a first reading makes at most 32: with 20,000 runs and a refresh every 5 seconds within four
-    minutes. A server that takes longer than 1.5 s for a page is asked for fewer runs at once, and its round
+    minutes. A server that takes longer than 2.5 s for a page is asked for fewer runs at once, and its round
     takes that much longer. A thorough reading goes round for 20 seconds, and :meth:`runs` reads given runs
     at once. Of a registry of more than 1,000 models or versions the 1,000 that changed last are read in
     each refresh, all in every n-th, where n is the number of its pages of 1,000.

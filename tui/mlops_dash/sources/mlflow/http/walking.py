@@ -26,7 +26,7 @@ from mlops_dash.sources.mlflow.http.troubles import ServerError, Trouble
 LARGEST = 1000  # rows of a page
 _FIRST = 250
 _SMALLEST = 1
-_IN_GOOD_TIME = 1.5  # seconds in which a page should come: other users of the server wait meanwhile
+_IN_GOOD_TIME = 2.5  # seconds in which a page should come: other users of the server wait meanwhile
 _SMALLER = 4
 GROWN = 50  # rows that may have come to a window since it was read
 _WAITING = 3  # pages that were read and not yet taken: bounds memory
