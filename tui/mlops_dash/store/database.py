@@ -377,6 +377,6 @@ class Store:
 
 
 def schema_version() -> str:
-    """Return what tells this version's tables and views from every other's."""
-    text = store_sql("schema.sql") + store_sql("views.sql")
+    """Return what tells this version's tables, views and rules of ingest from every other's."""
+    text = "".join(store_sql(name) for name in ("schema.sql", "views.sql", "statements.sql"))
     return blake2b(text.encode(), digest_size=8).hexdigest()
