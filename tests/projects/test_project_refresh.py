@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,47 @@ def test_a_repository_that_breaks_costs_its_own_freshness(team: Team, dashboard:
     assert status(project, "git").status is Freshness.STALE
     assert status(project, "tracking").status is Freshness.OK
     assert own(project, "green").code.subject == "First data"
+
+
+class Slow:
+    """A source that has brought all, and says that it reads on until ``enough`` is set."""
+
+    def __init__(self, source: Any) -> None:
+        self.source, self.name, self.kind = source, source.name, source.kind
+        self.enough = threading.Event()
+
+    def changed(self, position: str | None) -> bool:
+        return True
+
+    def read(self, reading: Reading) -> Iterator[Any]:
+        for item in self.source.read(reading):
+            while isinstance(item, Position) and not self.enough.wait(0.01):
+                yield replace(item, whole=False, warning="reading on")
+            yield item
+
+    def close(self) -> None:
+        self.source.close()
+
+
+def test_what_a_long_reading_has_brought_is_shown_with_its_commits_meanwhile(
+    team: Team, dashboard: Open
+) -> None:
+    team.train(team.first, 1)
+    project = dashboard()
+    refresher = project.refresher
+    slow = Slow(refresher.first[0])
+    refresher.first = [slow, *refresher.first[1:]]
+    seen: list[tuple[int | None, str | None]] = []
+
+    def landed() -> None:
+        row = own(project)
+        if row.code is not None and row.code.behind == 1 and row.data:
+            seen.append((row.code.behind, status(project, "tracking").detail))
+            slow.enough.set()
+
+    project.refresh(landed=landed)
+    assert seen == [(1, "reading on")]
+    assert status(project, "tracking").detail is None
 
 
 class Surprise:

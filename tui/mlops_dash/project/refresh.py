@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from mlops_dash.sources.base import Position, Reading, Source
 from mlops_dash.store.database import Store
 
 _LOG = logging.getLogger(__name__)
+_BETWEEN = 5.0  # seconds between two looks at what a long reading has brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Refresher:
     _closed: bool = False
     _beginnings: int = -1
     _landed: Callable[[], None] = lambda: None
+    _finished: set[str] = field(default_factory=set)
+    _between: float = 0.0
 
     def refresh(
         self,
@@ -120,7 +124,9 @@ class Refresher:
                 outcomes[source.name] = self._read(source, thorough, progress, cancel)
             except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
                 outcomes[source.name] = error
+            self._finished.add(source.name)
 
+        self._finished.clear()
         others = self.first[1:]
         threads = [threading.Thread(target=work, args=(s,), daemon=True, name=s.name) for s in others]
         for thread in threads:
@@ -187,6 +193,7 @@ class Refresher:
                 end = item
                 if not item.whole:
                     self._arrived(source, item, _now())
+                    self._look_between(source, reading)
                     self._landed()
             else:
                 self.store.apply(item)
@@ -194,6 +201,14 @@ class Refresher:
         if end is None or not end.whole:
             raise SourceError(f"{source.name} ended without saying where", "run `mlops-dash doctor`")
         return changed, end
+
+    def _look_between(self, source: Source, reading: Reading) -> None:
+        """Read the second sources for what a long reading has brought so far, now and then."""
+        others = {one.name for one in self.first} - {source.name}
+        if others <= self._finished and time.monotonic() >= self._between:
+            for second in self.second:
+                self._read(second, False, reading.progress, reading.cancel, force=True)
+            self._between = time.monotonic() + _BETWEEN
 
     def _failed(self, source: Source, before: SourceStatus | None, error: SourceError | StoreError) -> bool:
         """Remember why a source could not be read; what it brought before, and its position, stand."""
