@@ -43,6 +43,7 @@ class Batch:
             types and is dropped. Such streams bring every column of the table.
         recover: called with the error when the batch could not be applied: returns other batches to apply
             instead, or raises the error that the user should see.
+        within: column, least and largest value of the only rows that ``REPLACE_WHERE`` looks at.
     """
 
     table: str
@@ -52,6 +53,7 @@ class Batch:
     scope: tuple[str, ...] = ()
     shaped: str | None = None
     recover: Callable[[Exception], Iterable[Batch]] | None = None
+    within: tuple[str, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

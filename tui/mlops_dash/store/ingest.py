@@ -132,8 +132,12 @@ def _clear_and_insert(
     if batch.apply is Apply.REPLACE:
         connection.execute(text["clear"].format(table=table))
     elif batch.apply is Apply.REPLACE_WHERE:
-        clear = text["clear_where"].format(table=table, key=batch.keys[0])
-        connection.execute(clear, {"scope": list(batch.scope)})
+        name, bounds = "clear_where", {}
+        within, low, high = batch.within or ("", 0, 0)
+        if within:
+            name, bounds = "clear_where_within", {"low": low, "high": high}
+        clear = text[name].format(table=table, key=batch.keys[0], within=within)
+        connection.execute(clear, {"scope": list(batch.scope), **bounds})
     elif batch.apply is Apply.REPLACE_RANGE:
         clear = text["clear_range"].format(table=table, key=batch.keys[0])
         connection.execute(clear, {"low": int(batch.scope[0]), "high": int(batch.scope[1])})

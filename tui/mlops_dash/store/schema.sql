@@ -19,7 +19,7 @@ create table run (
 create table param (rowno bigint, run_id varchar, key varchar, value varchar);
 create table tag (rowno bigint, run_id varchar, key varchar, value varchar);
 -- the latest value of each metric; value is null and is_nan true where MLflow stored NaN
-create table metric (run_id varchar, key varchar, value double, step bigint, logged_at bigint, is_nan boolean);
+create table metric (rowno bigint, run_id varchar, key varchar, value double, step bigint, logged_at bigint, is_nan boolean);
 create table dataset (rowno bigint, dataset_id varchar, experiment_id varchar, name varchar, digest varchar, source_type varchar, source varchar, profile varchar);
 create table dataset_input (rowno bigint, input_id varchar, dataset_id varchar, run_id varchar);
 -- key mlflow.data.context says what the dataset was used for: training, eval…

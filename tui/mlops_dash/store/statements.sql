@@ -12,6 +12,9 @@ truncate {table};
 -- name: clear_where
 delete from {table} where {key} in (select unnest($scope::varchar[]));
 
+-- name: clear_where_within
+delete from {table} where {key} in (select unnest($scope::varchar[])) and {within} between $low and $high;
+
 -- name: clear_range
 delete from {table} where {key} between $low and $high;
 

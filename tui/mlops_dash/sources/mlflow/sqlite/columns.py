@@ -122,6 +122,7 @@ METRIC = Shape(
     "latest_metrics",
     "metrics",
     (
+        _ROWNO,
         *_plain("latest_metrics", "run_id=run_uuid", "key"),
         Column("value", METRIC_VALUE, "real", ("latest_metrics.value", "latest_metrics.is_nan")),
         *_plain("latest_metrics", "step", "logged_at=timestamp", kind="integer"),

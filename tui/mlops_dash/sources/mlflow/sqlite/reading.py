@@ -171,6 +171,7 @@ class Pass:
         keys: tuple[str, ...] = (),
         scope: Iterable[str] = (),
         lanes: tuple[int, ...] = BOTH,
+        within: tuple[str, int, int] | None = None,
     ) -> Iterator[Batch]:
         """Yield one batch; when the reader of this iterator goes on, its selections are over."""
         self._reading.cancel.check()
@@ -185,7 +186,7 @@ class Pass:
             return recovered(error, self.reader, shape, self._schema, conditions, batch)
 
         shaped = shape_column(shape)
-        batch = Batch(shape.table, streams, mode, keys, tuple(scope), shaped, recover)
+        batch = Batch(shape.table, streams, mode, keys, tuple(scope), shaped, recover, within)
         try:
             yield batch
         finally:
@@ -218,6 +219,7 @@ class Pass:
                     yield from self._whole(shape)
                 else:
                     yield from self._new_rows(shape, before)
+        yield from self._new_rows(METRIC, before)
         yield from self._late_metrics(before)
         edits.sweep(before, written=written or self._reading.thorough, until=self._until)
         for shape in edits.shapes:
@@ -239,24 +241,32 @@ class Pass:
             first = int(ends) + 1
 
     def _late_metrics(self, before: Mark) -> Iterator[Batch]:
+        """Yield the latest metrics of known runs that logged since; those of new runs have new rows."""
         first = before.tails.get(_METRICS[0], (0, ""))[0]
         last = self.mark.tails.get(_METRICS[0], (0, ""))[0]
         if first >= last:
             return
+        known = before.tails.get(RUN.source, (0, ""))[0]
         runs = [
             row[0]
             for row in self.reader.ask(
                 f"select distinct run_uuid as run from metrics where rowid > {first} and rowid <= {last} "
+                f"and run_uuid not in (select run_uuid from runs where rowid > {known}) "
                 f"limit {_MANY_RUNS + 1}"
             )
         ]
         if len(runs) > _MANY_RUNS:
             yield from self._whole(METRIC)
         else:
-            yield from self._rows_of_runs(METRIC, runs)
+            yield from self._rows_of_runs(METRIC, runs, numbered=True)
 
-    def _rows_of_runs(self, shape: Shape, runs: list[str]) -> Iterator[Batch]:
-        upto = "1"
+    def _rows_of_runs(self, shape: Shape, runs: list[str], *, numbered: bool = False) -> Iterator[Batch]:
+        """Yield all rows of some runs.
+
+        Args:
+            numbered: none of these rows went since they were read: those that we hold have the same numbers.
+        """
+        upto, within = "1", None
         if shape is not METRIC:
             upto = f"rowid <= {self.mark.tails.get(shape.source, (0, ''))[0]}"
         column = "destination_type = 'RUN' and destination_id" if shape is DATASET_INPUT else "run_uuid"
@@ -264,7 +274,11 @@ class Pass:
             some = runs[start : start + _RUNS_AT_ONCE]
             self._reading.progress(Progress("tracking", shape.phase, start, len(runs)))
             condition = f"{column} in ({quoted(some)}) and {upto}"
-            yield from self._batch(shape, (condition,), Apply.REPLACE_WHERE, ("run_id",), some)
+            if numbered:
+                ends = f"select min(rowid) as low, max(rowid) as high from {shape.source} where {condition}"
+                low, high = self.reader.ask(ends)[0]
+                within = ("rowno", low or 0, high or 0)
+            yield from self._batch(shape, (condition,), Apply.REPLACE_WHERE, ("run_id",), some, within=within)
 
     def _edited(self, shape: Shape, first: int, last: int, end: int) -> Iterator[Batch]:
         """Read blocks again. Where runs went or came with reused row numbers, so do their rows elsewhere."""
