@@ -40,7 +40,7 @@ def test_everything_is_read(files: Files, board: Board) -> None:
     assert board.asked("select key, value from param order by key") == [
         ("deep/er", ""), ("depth", "1"), ("solver", "l-bfgs")
     ]  # fmt: skip
-    assert board.content()["metric"] == [(name, "rmse", 0.25, 1, 11, False)]
+    assert board.content()["metric"] == [(None, name, "rmse", 0.25, 1, 11, False)]
     assert board.asked("select name, digest, source_type from dataset") == [("wine.csv", "8d1e", "local")]
     assert board.asked(
         "select i.run_id, t.key, t.value, d.name from dataset_input i join input_tag t using (input_id) "
@@ -334,4 +334,4 @@ def test_an_older_mlflows_names_are_understood(files: Files, board: Board) -> No
     write(files.root / "0" / "meta.yaml", artifact_location="x", experiment_id=0, name="Default")
     board.refresh()
     assert board.asked("select name, experiment_id, lifecycle_stage from run") == [("by tag", "0", "active")]
-    assert board.content()["metric"] == [(run.name, "rmse", 0.5, 0, 10, False)]
+    assert board.content()["metric"] == [(None, run.name, "rmse", 0.5, 0, 10, False)]

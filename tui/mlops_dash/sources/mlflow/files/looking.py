@@ -4,7 +4,7 @@ A new run changes the time of its experiment's folder, a new parameter or tag th
 that is appended to a metric, or a ``meta.yaml`` that MLflow writes in place, changes only the file's own.
 So each refresh looks at
 
-- every folder that things come to and go from, and every ``meta.yaml`` (20,000 of them at a time);
+- every folder that things come to and go from, and every ``meta.yaml`` (4,000 of them at a time);
 - all files of the runs that are under way or changed in the last ten minutes (150 of them, the newest);
 - all files of one sixtieth of everything else: an edit of an old run shows after 60 refreshes at most.
 """
@@ -25,7 +25,7 @@ from mlops_dash.sources.mlflow.files.state import AGAIN, TRASH, UNREAD, Listing,
 from mlops_dash.sources.mlflow.files.units import Unit, identity, whole_mark
 
 REFRESHES_OF_A_ROUND = 60
-_QUICK_LOOKS = 20_000
+_QUICK_LOOKS = 4_000
 _WATCHED = 150
 _WATCHED_FOR_NS = 600_000_000_000
 _MODELS = "models"
