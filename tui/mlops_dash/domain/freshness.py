@@ -60,3 +60,15 @@ def names_of(sources: Iterable[SourceStatus]) -> str:
     """Return the names of sources in a sentence: ``git``, ``git and data``, ``git, data and gto``."""
     *first, last = (source.name for source in sources)
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def newest(told: Iterable[SourceStatus], known: Iterable[SourceStatus]) -> tuple[SourceStatus, ...]:
+    """Return the sources that are told of, each as it was seen last: answers may be older than readings."""
+    seen = {(source.name, source.kind): source for source in known}
+
+    def last(source: SourceStatus) -> SourceStatus:
+        other = seen.get((source.name, source.kind), source)
+        later = other.tried_at and source.tried_at and other.tried_at > source.tried_at
+        return other if later else source
+
+    return tuple(last(source) for source in told)

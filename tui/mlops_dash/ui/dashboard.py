@@ -18,7 +18,7 @@ from textual.filter import ANSIToTruecolor, LineFilter
 
 from mlops_dash.answers.shapes import LiveAnswer
 from mlops_dash.domain.environments import Health
-from mlops_dash.domain.freshness import Freshness, SourceStatus
+from mlops_dash.domain.freshness import Freshness, SourceStatus, newest
 from mlops_dash.domain.progress import Progress
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import ConfigError, DashError
@@ -367,8 +367,8 @@ class Dashboard(Acting):
         self.say(f"{message.work} failed: {message.error}", severity="error")
 
     def _take(self, answer: LiveAnswer) -> None:
-        self.answer = answer
-        self.sources = answer.sources
+        self.sources = newest(answer.sources, self.sources)
+        self.answer = structs.replace(answer, sources=self.sources)
         if self.misconfigured is not None:
             self._tell_misconfigured()
 
