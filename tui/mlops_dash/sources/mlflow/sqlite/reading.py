@@ -50,7 +50,7 @@ BOTH = (0, 1)
 _FIRST_READ = (TAG, RUN, DATASET, DATASET_INPUT, INPUT_TAG, LOGGED_MODEL, PARAM, METRIC)
 _BATCHES_AT_MOST = 2_000
 _RUNS_AT_ONCE = 400
-SWEEP_UNTIL = 0.08
+SWEEP_UNTIL = 0.1
 """Seconds from the start of a reading after which the search for edits is left to the next one."""
 _MANY_RUNS = 5_000  # from here on reading the whole table is quicker than run by run
 _TABLES = "select group_concat(sql) as text from sqlite_master where type = 'table'"
