@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -104,7 +104,8 @@ def _wait(one: Server) -> None:
         except subprocess.CalledProcessError:
             if one.process.poll() is not None or time.monotonic() > until:
                 raise AssertionError((one.folder / "log").read_text("utf-8", "replace")[-2000:]) from None
-            time.sleep(0.1)  # between two looks at whether it listens
+            with suppress(subprocess.TimeoutExpired):
+                one.process.wait(0.1)  # it is looked at again, at once where it ended
 
 
 @contextmanager

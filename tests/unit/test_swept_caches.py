@@ -64,3 +64,4 @@ def test_what_was_set_aside_is_kept_for_a_week(tmp_path: Path) -> None:
 
 def test_no_folder_of_projects_is_no_trouble(tmp_path: Path) -> None:
     snapshot.sweep_unused(tmp_path / "none", time.time())
+    assert not (tmp_path / "none").exists()

@@ -71,8 +71,11 @@ def test_a_server_that_is_something_else_is_told() -> None:
 
         thread = Thread(target=answer)
         thread.start()
-        error_of(f"mysql+pymysql://dev1:secret@127.0.0.1:{other.getsockname()[1]}/mlflow")
+        error = error_of(f"mysql+pymysql://dev1:secret@127.0.0.1:{other.getsockname()[1]}/mlflow")
         thread.join()
+    assert "MySQL" in error.message
+    assert error.remedy
+    assert "secret" not in str(error)
 
 
 def test_a_driver_that_is_missing_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -225,6 +225,7 @@ def test_essential_tables_that_may_not_be_read(database: str, board_of: Boards, 
     found = failure(board, "'reader' may not read runs", "GRANT SELECT ON public.runs TO reader;")
     pg.sql(str(found.remedy).partition("run: ")[2], database)
     board.refresh()
+    assert len(board.content()["run"]) == 6
 
 
 def test_another_schema_is_read_where_the_search_path_says(

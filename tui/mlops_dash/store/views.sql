@@ -71,3 +71,14 @@ comment on view live is 'the Live board: what is live in each environment, and o
 create view sources as
 select name, kind, status, moment(as_of) as as_of, counts, detail from source_state;
 comment on view sources is 'what was read, when, and what failed';
+
+-- the ids by which tracking stores that have no row numbers are compared; without a comment, so it is not offered
+create view held_id as
+select 'run' as relation, run_id as id from run
+union all select 'param', run_id from param
+union all select 'tag', run_id from tag
+union all select 'metric', run_id from metric
+union all select 'dataset', dataset_id from dataset
+union all select 'dataset_input', input_id from dataset_input
+union all select 'input_tag', input_id from input_tag
+union all select 'logged_model', model_id from logged_model;
