@@ -19,6 +19,7 @@ from mlops_dash.domain.progress import CancelToken, ProgressCallback
 from mlops_dash.errors import SourceError, UsageError
 from mlops_dash.paths import cache_dir
 from mlops_dash.project.locate import Located, locate
+from mlops_dash.project.questions import RunQuestions
 from mlops_dash.project.refresh import Refreshed, Refresher
 from mlops_dash.project.standing import standing
 from mlops_dash.store.database import Store
@@ -42,7 +43,7 @@ CLOSE_WITHIN = 1.0
 """Seconds that closing waits for what is being read."""
 
 
-class Project:
+class Project(RunQuestions):
     """One project. Every method may block and is meant for a worker thread; all are thread-safe.
 
     Attributes:

@@ -10,12 +10,24 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from mlops_dash.domain.text import visible
-from mlops_dash.ui.commands import BY_ID, LIVE, TRACE, bindings, keys_of, on_screen
+from mlops_dash.ui.commands import BY_ID, COMPARE, LIVE, RUNS, TRACE, bindings, keys_of, on_screen
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live import LiveScreen
 from mlops_dash.ui.theme import DARK, LIGHT
 
 _SAID = 300  # characters of a notification
+
+
+def _runs_screen() -> Screen[Any]:
+    from mlops_dash.ui.screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+def _compare_screen() -> Screen[Any]:
+    from mlops_dash.ui.screens.compare import CompareScreen
+
+    return CompareScreen()
 
 
 def _trace_screen() -> Screen[Any]:
@@ -30,7 +42,12 @@ class Acting(App[None]):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(moves=False)]
-    MODES: ClassVar[dict[str, Any]] = {LIVE: LiveScreen, TRACE: _trace_screen}
+    MODES: ClassVar[dict[str, Any]] = {
+        LIVE: LiveScreen,
+        RUNS: _runs_screen,
+        COMPARE: _compare_screen,
+        TRACE: _trace_screen,
+    }
     DEFAULT_MODE = LIVE
 
     def __init__(self) -> None:
@@ -81,10 +98,30 @@ class Acting(App[None]):
         """Go to Live."""
         self.go(LIVE)
 
+    def do_runs(self) -> None:
+        """Go to Runs."""
+        self.go(RUNS)
+
+    def do_comparison(self) -> None:
+        """Go to Compare."""
+        self.go(COMPARE)
+
+    def do_compare(self) -> None:
+        """Compare what the screen offers for it."""
+        if (screen := self.board_screen()) is not None:
+            self.compare(screen.compared())
+
+    def compare(self, refs: tuple[str, ...]) -> None:
+        """Set references side by side on Compare, the first one being the baseline."""
+        self.go(COMPARE)
+        screen = self.board_screen()
+        if screen is not None and screen.kind == COMPARE:
+            screen.compare(refs)  # type: ignore[attr-defined]
+
     def do_trace(self) -> None:
         """Go to Trace: of what is selected, if nothing is followed there yet."""
         screen = self.board_screen()
-        ref = screen.selected_ref() if isinstance(screen, LiveScreen) else None
+        ref = screen.selected_ref() if screen is not None and screen.kind != TRACE else None
         if ref is not None:
             self.follow(ref)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from mlops_dash.answers.shapes import LiveAnswer, TraceAnswer
@@ -12,6 +12,8 @@ from mlops_dash.domain.freshness import SourceStatus
 from mlops_dash.domain.progress import CancelToken, ProgressCallback
 
 if TYPE_CHECKING:
+    from mlops_dash.answers.compare_shapes import CompareAnswer, CurvesAnswer
+    from mlops_dash.answers.run_shapes import RunColumns, RunIndex, RunRow, RunsRequest, RunWhole
     from mlops_dash.answers.versions import VersionsAnswer
 
 
@@ -56,6 +58,30 @@ class Board(Protocol):
 
     def versions(self, model: str, environment: str | None = None) -> VersionsAnswer:
         """Answer which versions a model has, compared with what is live in ``environment``."""
+        ...
+
+    def run_index(self, request: RunsRequest) -> RunIndex:
+        """Answer which runs match, in order; raises ``FilterError`` or ``UsageError``."""
+        ...
+
+    def run_columns(self) -> RunColumns:
+        """Answer which columns a table of runs can have."""
+        ...
+
+    def run_rows(self, run_ids: Sequence[str], columns: Sequence[str]) -> tuple[RunRow, ...]:
+        """Answer what a table shows of some runs."""
+        ...
+
+    def run_whole(self, run_id: str) -> RunWhole | None:
+        """Answer all that is known of a run."""
+        ...
+
+    def compare(self, *refs: str, baseline: int = 0) -> CompareAnswer:
+        """Set runs, versions or environments side by side; raises ``UsageError``."""
+        ...
+
+    def curves(self, run_ids: Sequence[str], keys: Sequence[str], *, points: int = 400) -> CurvesAnswer:
+        """Answer the histories of metrics."""
         ...
 
     def refresh(

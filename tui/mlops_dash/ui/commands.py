@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from textual.binding import Binding
 
-LIVE, TRACE, HELP = "live", "trace", "help"
+LIVE, RUNS, COMPARE, TRACE, HELP = "live", "runs", "comparison", "trace", "help"
+SCREENS = (LIVE, RUNS, COMPARE, TRACE)
+"""The screens that number keys lead to, in their order."""
 
 
 class Command(Struct, frozen=True):
@@ -36,29 +38,63 @@ class Command(Struct, frozen=True):
 
 COMMANDS: tuple[Command, ...] = (
     Command("live", "1", "Live", "What is live in every environment.", "Screens"),
+    Command("runs", "2", "Runs", "Every run of every experiment: filter, sort, mark.", "Screens"),
+    Command("comparison", "3", "Compare", "Runs, versions or environments side by side.", "Screens"),
     Command("trace", "4", "Trace", "Where it came from and where it is live: the lineage of the selection.",
             "Screens"),
     Command("help", "question_mark,f1", "help", "Keys, glyphs and words.", "Screens", bar=58),
     Command("palette", "ctrl+p,colon", "palette", "Find a command by name.", "Screens", bar=90),
     Command("open", "enter", "trace", "Go to the lineage of what is selected.", "Look",
-            (LIVE, TRACE), bar=10),
+            (LIVE, RUNS, COMPARE, TRACE), bar=10),
     Command("back", "escape,backspace", "back",
             "Close the filter or the full panel, else go back to where you were.", "Look", bar=70),
-    Command("filter", "slash", "filter", "Narrow the list to what contains a text.", "Look",
-            (LIVE, TRACE), bar=30),
+    Command("filter", "slash", "filter",
+            "Narrow the list: to what contains a text; on Runs in the filter language.", "Look",
+            (LIVE, RUNS, COMPARE, TRACE), bar=30),
     Command("ask", "t,g", "trace REF",
             "Type a reference and follow it: an environment, models:/NAME/VERSION, "
-            "a run id, a commit, data:DIGEST.", "Look", (LIVE, TRACE), bar=68),
+            "a run id, a commit, data:DIGEST.", "Look", (LIVE, RUNS, COMPARE, TRACE), bar=68),
     Command("copy", "y", "copy", "Copy the selected fact, whole, to the clipboard.", "Look",
-            (LIVE, TRACE), bar=50),
+            (LIVE, RUNS, COMPARE, TRACE), bar=50),
     Command("versions", "v", "versions", "Every version of the selected environment's model, and back.",
             "Look", (LIVE,), bar=20),
     Command("full", "f", "full", "Give the focused panel the whole screen, and back.", "Look",
-            (LIVE, TRACE), bar=60),
-    Command("browse", "o", "open", "Open the selected environment's serving address in the browser.", "Look",
-            (LIVE,)),
+            (LIVE, RUNS, COMPARE, TRACE), bar=60),
+    Command("browse", "o", "open",
+            "Open in the browser: the selected environment's serving address; "
+            "on Runs and Compare a report that is written for it.", "Look", (LIVE, RUNS, COMPARE)),
+    Command("export", "ctrl+s", "export", "Write what is shown to a file: CSV, JSON, Markdown or Parquet.",
+            "Look", (RUNS, COMPARE)),
     Command("refresh", "r", "refresh",
             "Read every source and a changed configuration, and ask every target, now.", "Look", bar=55),
+    Command("mark", "space", "mark", "Mark the run under the cursor, or take its mark away.", "Runs",
+            (RUNS,), bar=12),
+    Command("mark_range", "m", "mark to here", "Mark all between the last mark and the cursor.", "Runs",
+            (RUNS,)),
+    Command("unmark", "u", "clear marks", "Take all marks away.", "Runs", (RUNS,)),
+    Command("compare", "c", "compare",
+            "Compare what is marked; with nothing marked, the selection with what is live.", "Runs",
+            (LIVE, RUNS, TRACE), bar=14),
+    Command("sort", "s", "sort", "Choose the column to sort by, and the direction.", "Runs", (RUNS,), bar=32),
+    Command("sort_previous", "left_square_bracket", "sort left", "Sort by the column to the left.", "Runs",
+            (RUNS,)),
+    Command("sort_next", "right_square_bracket", "sort right", "Sort by the column to the right.", "Runs",
+            (RUNS,)),
+    Command("columns", "l", "columns", "Choose the columns; they are remembered.", "Runs", (RUNS,), bar=34),
+    Command("filters", "e", "saved filters", "Take a saved filter, keep the present one, or delete one.",
+            "Runs", (RUNS,)),
+    Command("differences", "d", "differences", "Show only what differs, and all again.", "Compare",
+            (COMPARE,), bar=16),
+    Command("baseline", "b", "baseline", "Compare the others with the selected item.", "Compare", (COMPARE,),
+            bar=18),
+    Command("add", "a", "add", "Type a reference to compare as well.", "Compare", (COMPARE,), bar=22),
+    Command("remove", "delete,minus", "remove", "Take the selected item out of the comparison.", "Compare",
+            (COMPARE,)),
+    Command("axis", "x", "x axis", "Draw curves by step, by time, or by time since the start.", "Compare",
+            (COMPARE,)),
+    Command("smooth", "h", "smooth", "Smooth the curves more, and not at all again.", "Compare", (COMPARE,)),
+    Command("logarithmic", "n", "log scale", "Draw the curves on a logarithmic scale, and back.", "Compare",
+            (COMPARE,)),
     Command("theme", "", "theme", "Switch between the dark and the light theme.", "Dashboard"),
     Command("suspend", "ctrl+z", "suspend", "Leave the dashboard in the background (fg brings it back).",
             "Dashboard"),
@@ -77,7 +113,8 @@ BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
 
 _SHOWN = {
     "question_mark": "?", "slash": "/", "colon": ":", "escape": "esc", "pageup": "pgup", "pagedown": "pgdn",
-    "backspace": "⌫", "up": "↑", "down": "↓",
+    "backspace": "⌫", "left_square_bracket": "[", "right_square_bracket": "]", "minus": "-",
+    "up": "↑", "down": "↓",
 }  # fmt: skip
 
 
@@ -121,6 +158,6 @@ def markdown() -> str:
     rows = ["| key | does |", "|---|---|"]
     for command in COMMANDS:
         keys = " ".join(f"`{key}`" for key in keys_of(command, {})) or "palette"
-        where = f" ({', '.join(name.capitalize() for name in command.screens)})" if command.screens else ""
+        where = f" ({', '.join(BY_ID[name].title for name in command.screens)})" if command.screens else ""
         rows.append(f"| {keys} | {command.description}{where} |")
     return "\n".join(rows) + "\n"

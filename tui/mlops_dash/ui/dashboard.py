@@ -360,6 +360,16 @@ class Dashboard(Acting):
             if isinstance(screen, BoardScreen) and screen.kind == TRACE:
                 screen.take(message.ref, message.answer)  # type: ignore[attr-defined]
 
+    def on_answered(self, message: messages.Answered) -> None:
+        """Hand an answer to the screen that asked: its topic begins with the screen's name."""
+        if self.reader is None or not self.reader.is_current(message):
+            return
+        kind = message.topic.partition(".")[0]
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                if isinstance(screen, BoardScreen) and screen.kind == kind:
+                    screen.take_answer(message.topic, message.answer)
+
     def on_reader_failed(self, message: messages.ReaderFailed) -> None:
         """Say what failed; facts stay as they are."""
         if not isinstance(message.error, DashError):

@@ -67,6 +67,20 @@ class VersionsAnswered(Message):
         super().__init__()
 
 
+class Answered(Message):
+    """An answer to a screen's own question, or the reason why there is none.
+
+    Attributes:
+        topic: what was asked about; only the newest request of a topic counts.
+    """
+
+    def __init__(self, topic: str, request: int, answer: object) -> None:
+        self.topic = topic
+        self.request = request
+        self.answer = answer
+        super().__init__()
+
+
 class Reading(Message):
     """How far the readings are, by source; empty when none is under way."""
 

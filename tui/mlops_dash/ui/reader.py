@@ -16,6 +16,7 @@ from textual.message import Message
 from mlops_dash.domain.progress import Cancelled, CancelToken, Progress
 from mlops_dash.ui.board import Board
 from mlops_dash.ui.messages import (
+    Answered,
     LiveAnswered,
     Observed,
     Read,
@@ -88,10 +89,11 @@ class Reader:
         self._post = post
         self._cancel = CancelToken()
         self._asking, self._reading, self._observing = Lane("ask"), Lane("read"), Lane("observe")
-        self._rereading = Lane("reread")
+        self._rereading, self._finding = Lane("reread"), Lane("find")
         self._live_request = 0
         self._trace_request = 0
         self._versions_request = 0
+        self._requests: dict[str, int] = {}
         self._published = 0.0
         self._progress: dict[str, Progress] = {}
         self._told = self._partial = self._kept = 0.0
@@ -103,7 +105,7 @@ class Reader:
 
     @property
     def _lanes(self) -> tuple[Lane, ...]:
-        return self._asking, self._reading, self._rereading, self._observing
+        return self._asking, self._finding, self._reading, self._rereading, self._observing
 
     # -- questions ----------------------------------------------------------------------------------------
 
@@ -148,8 +150,29 @@ class Reader:
         self._asking.submit(lambda: self._guard("the versions", job))
         return request
 
-    def is_current(self, message: LiveAnswered | TraceAnswered | VersionsAnswered) -> bool:
+    def ask(self, topic: str, question: Callable[[], object]) -> int:
+        """Ask a question of a screen's own; return the request's id. A newer one of its topic makes it void.
+
+        The answer, or the error that it raised, is posted as :class:`~mlops_dash.ui.messages.Answered`.
+        """
+        request = self._requests[topic] = self._requests.get(topic, 0) + 1
+
+        def job() -> None:
+            if request != self._requests[topic] or self._cancel.cancelled:
+                return
+            try:
+                answer = question()
+            except Exception as error:  # noqa: BLE001 - shown as the answer
+                answer = error
+            self._post(Answered(topic, request, answer))
+
+        self._finding.submit(job)
+        return request
+
+    def is_current(self, message: LiveAnswered | TraceAnswered | VersionsAnswered | Answered) -> bool:
         """Whether an answer is to the newest request of its kind."""
+        if isinstance(message, Answered):
+            return message.request == self._requests.get(message.topic)
         if isinstance(message, VersionsAnswered):
             return message.request == self._versions_request
         newest = self._live_request if isinstance(message, LiveAnswered) else self._trace_request

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
-from mlops_dash.ui.commands import BY_ID, LIVE, TRACE, Command, keys_of, on_screen
+from mlops_dash.ui.commands import BY_ID, SCREENS, Command, keys_of, on_screen
 from mlops_dash.ui.widgets.bars import KeyBar, KeyHint, TitleBar
 from mlops_dash.ui.widgets.facts import Facts
 from mlops_dash.ui.widgets.list_view import ListView
@@ -99,9 +99,24 @@ class BoardScreen(Screen[None]):
     def again(self) -> None:
         """Facts may have changed."""
 
+    def take_answer(self, topic: str, answer: object) -> None:
+        """Show the answer to a question that this screen asked, or the error that it raised."""
+
     def selected_run(self) -> str | None:
         """The id of the run that is selected, or that what is selected came from."""
         return None
+
+    def selected_ref(self) -> str | None:
+        """The reference of what is selected; ``None`` where it has no lineage."""
+        return None
+
+    def compared(self) -> tuple[str, ...]:
+        """The references that ``compare`` would set side by side now, the baseline first."""
+        return ()
+
+    def why_not_compare(self) -> str | None:
+        """Fewer than two things."""
+        return None if len(self.compared()) > 1 else "there is nothing to compare it with"
 
     def update_progress(self) -> None:
         """A reading has come further."""
@@ -113,7 +128,7 @@ class BoardScreen(Screen[None]):
             keys = self.dash.configured_keys
             bar.screens = tuple(
                 (" ".join(keys_of(BY_ID[name], keys)[:1]), BY_ID[name].title, name == self.kind)
-                for name in (LIVE, TRACE)
+                for name in SCREENS
             )
             bar.show(self.dash.project_name, self.dash.sources, self.dash.progress, force=force)
 
@@ -139,7 +154,7 @@ class BoardScreen(Screen[None]):
         """Why a command can't act now, in plain words; ``None`` where it can."""
         there = BY_ID[command].screens
         if there and self.kind not in there:
-            return f"it belongs to {' and '.join(name.capitalize() for name in there)}"
+            return f"it belongs to {' and '.join(BY_ID[name].title for name in there)}"
         reason: Callable[[], str | None] | None = getattr(self, f"why_not_{command}", None)
         return reason() if reason else None
 
