@@ -32,6 +32,22 @@ class ConfigError(UsageError):
     """The configuration file is off: names the file, the place and the remedy."""
 
 
+class FilterError(UsageError):
+    """A filter is off.
+
+    Args:
+        message: what is wrong, naming the thing.
+        remedy: what to write instead.
+        start: where the wrong part begins in the text, in code points.
+        end: where it ends; equal to ``start`` where something is missing.
+    """
+
+    def __init__(self, message: str, remedy: str | None = None, *, start: int, end: int) -> None:
+        super().__init__(message, remedy)
+        self.start = start
+        self.end = end
+
+
 class RefusedError(DashError):
     """A precondition did not hold; nothing was changed."""
 

@@ -1,0 +1,51 @@
+"""The filter language of the Runs screen: MLflow's search syntax, and ours beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["CompiledFilter", "FilterFacts", "check_filter", "compile_filter"]
+
+
+class FilterFacts(Protocol):
+    """What a filter asks that the store does not hold; asked only by filters that need it."""
+
+    def live_runs(self) -> Mapping[str, Sequence[str]]:
+        """Return the ids of the runs that are live, by environment."""
+        ...
+
+    def commits_on(self, branch: str) -> Sequence[str]:
+        """Return the hashes of all commits of a branch.
+
+        Raises:
+            UsageError: the branch is not known.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFilter:
+    """A filter as a condition on the table ``run as r``; what was typed is in the parameters alone."""
+
+    where: str
+    parameters: dict[str, object]
+
+
+def compile_filter(text: str, facts: FilterFacts) -> CompiledFilter:
+    """Compile a filter. An empty one lets every run through.
+
+    Raises:
+        FilterError: the filter is off; names the thing, the place and the remedy.
+    """
+    raise NotImplementedError
+
+
+def check_filter(text: str) -> None:
+    """Parse a filter without compiling it.
+
+    Raises:
+        FilterError: the filter is off; names the thing, the place and the remedy.
+    """
+    raise NotImplementedError
