@@ -45,5 +45,21 @@ def store_sql(file: str) -> str:
 @cache
 def statements() -> dict[str, str]:
     """Return the store's own statements by name; braces stand for identifiers."""
-    parts = _SECTION.split(store_sql("statements.sql"))
-    return {name: text.strip().rstrip(";") for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    return _sections(store_sql("statements.sql"))
+
+
+@cache
+def fragments(name: str) -> dict[str, str]:
+    """Return the named parts of ``queries/NAME.sql``, of which questions are put together.
+
+    Braces stand for parameters and for words of ours, never for text from outside.
+
+    Raises:
+        StoreError: there is no such file.
+    """
+    return _sections(question(name))
+
+
+def _sections(text: str) -> dict[str, str]:
+    parts = _SECTION.split(text)
+    return {name: part.strip().rstrip(";") for name, part in zip(parts[1::2], parts[2::2], strict=True)}
