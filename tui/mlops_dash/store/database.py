@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import duckdb
 
@@ -31,10 +31,12 @@ _SETTINGS = {
     "preserve_insertion_order": "false",
     "threads": "2",
     "allocator_flush_threshold": "16MB",
+    "arrow_lossless_conversion": "true",  # run keys leave as the 16 bytes that they are
 }
 # the working copy is read again if it is lost; what is published is synced when it is published
 _ON_DISK = {"memory_limit": "64MB", "fsync_mode": "NONE"}
 _IN_MEMORY = {"memory_limit": "1GB"}
+_Read = TypeVar("_Read")
 
 
 class Store:
@@ -45,11 +47,13 @@ class Store:
     Attributes:
         notice: why the cache is not kept or was set aside, in plain words; ``None`` when all is well.
         beginnings: how often it began empty; another number than before means that all must be read again.
+        changes: another number than before means that answers may differ.
     """
 
     def __init__(self, folder: Path | None, identity: str) -> None:
         self.notice: str | None = None
         self.beginnings = 0
+        self.changes = 0
         self._folder = folder
         self._identity = identity
         self._copy: snapshot.WorkingCopy | None = None
@@ -109,6 +113,7 @@ class Store:
             raise
         self._connection = connection
         self._generation += 1
+        self.changes += 1
 
     def _open_usable(self, database: Path, *, published: bool = True) -> bool:
         """Open a copied snapshot; ``False`` if it is damaged, another project's or another version's."""
@@ -213,15 +218,35 @@ class Store:
 
     def _ask(self, name: str, parameters: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         text = question(name)
+        return self._answered(name, lambda cursor: fetch(cursor, text, parameters))
+
+    def composed(self, name: str, text: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Answer a question that was put together from the fragments of ``queries/NAME.sql``.
+
+        Raises:
+            StoreError: the cache could not answer.
+        """
+        return self._answered(name, lambda cursor: fetch(cursor, text, parameters))[1]
+
+    def arrow(self, name: str, text: str, parameters: dict[str, Any]) -> list[Any]:
+        """Do :meth:`composed`; return Arrow arrays, one struct of the columns for each stretch of rows."""
+        import nanoarrow
+
+        return self._answered(
+            name, lambda cursor: list(nanoarrow.c_array_stream(cursor.sql(text, params=parameters)))
+        )
+
+    def _answered(self, name: str, read: Callable[[duckdb.DuckDBPyConnection], _Read]) -> _Read:
+        """Read with this thread's cursor, once more where the cache broke and was mended."""
         generation = self._generation
         try:
-            return fetch(self._cursor(), text, parameters)
+            return read(self._cursor())
         except duckdb.Error as error:
             if is_broken(error):
                 if generation == self._generation:
                     self._mend(error, "The cache was damaged")
                 with contextlib.suppress(duckdb.Error):
-                    return fetch(self._cursor(), text, parameters)
+                    return read(self._cursor())
             raise StoreError(f"the cache cannot answer {name}: {error}") from error
 
     def sql(self, text: str, limit: int | None = 10_000) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -270,10 +295,13 @@ class Store:
         what = item.table if isinstance(item, Batch) else "what was read"
         with self._writing, self._mending(f"take {what}"):
             self._dirty = True
-            if isinstance(item, Batch):
-                apply_batch(self._cursor(), item, self._tables)
-            else:
-                apply_tracks(self._cursor, item, self._tables)
+            try:
+                if isinstance(item, Batch):
+                    apply_batch(self._cursor(), item, self._tables)
+                else:
+                    apply_tracks(self._cursor, item, self._tables)
+            finally:
+                self.changes += 1
 
     def set_source(self, status: SourceStatus, position: str | None = None) -> None:
         """Remember a source's status; with ``position`` also from where its next reading goes on.
@@ -313,6 +341,7 @@ class Store:
             try:
                 yield cursor
                 cursor.commit()
+                self.changes += 1
             except BaseException:
                 with contextlib.suppress(duckdb.Error):
                     cursor.rollback()
