@@ -27,6 +27,7 @@ from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import CancelToken, Progress, ProgressCallback
 from mlops_dash.errors import UsageError
 from replacing import replace
+from ui.hand_runs import HandRuns
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -223,11 +224,13 @@ class Done:
     statuses: tuple[SourceStatus, ...]
 
 
-class HandBoard:
+class HandBoard(HandRuns):
     """A board whose answers are set by the test. ``gate`` holds refreshes back until it is set."""
 
     def __init__(self, answer: LiveAnswer | None = None, config: Config | None = None) -> None:
+        super().__init__()
         self.name = "diabetes"
+        self.identity = "0123456789abcdef"
         self.config = config or Config(ui=UiConfig(refresh=3600.0))  # a slow test is not refreshed meanwhile
         self.answer = answer or live()
         self.statuses = self.answer.sources

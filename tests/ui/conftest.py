@@ -11,6 +11,7 @@ import pytest
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of this test's own."""
     monkeypatch.setenv("MLOPS_DASH_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("MLOPS_DASH_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.delenv("COLORFGBG", raising=False)
     return tmp_path / "cache"

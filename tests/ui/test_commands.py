@@ -25,7 +25,7 @@ def test_help_lists_every_command_with_its_keys() -> None:
 
 
 def test_no_two_commands_of_a_screen_share_a_key() -> None:
-    for screen in (commands.LIVE, commands.TRACE):
+    for screen in commands.SCREENS:
         keys = [key for command in commands.on_screen(screen) for key in commands.keys_of(command, {})]
         assert len(keys) == len(set(keys))
 

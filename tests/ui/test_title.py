@@ -34,7 +34,8 @@ WIDTHS = pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 100, 120, 160])
 @pytest.mark.parametrize("sources", [SOURCES, TROUBLED, (LOCKED, source("git", status=Freshness.FAILED))])
 async def test_the_screens_stay_whatever_the_sources_say(width: int, sources: tuple[object, ...]) -> None:
     async with dashboard(HandBoard(live(sources=sources)), (width, 24)) as pilot:
-        assert re.search(r"1 Live +4 Trace", lines(pilot)[0])
+        titled = r"1 Live +2 Runs +3 Compare +4 Trace"
+        assert re.search(titled if width >= 40 else r"1 Live 2 3 4", lines(pilot)[0])
 
 
 @pytest.mark.parametrize("size", [SMALL, (160, 45)])
@@ -43,7 +44,8 @@ async def test_a_click_on_a_screens_name_goes_there_and_back(
     size: tuple[int, int], sources: tuple[object, ...]
 ) -> None:
     async with dashboard(HandBoard(live(sources=sources)), size) as pilot:
-        for name, mode in (("Trace", "trace"), ("Live", "live"), ("4", "trace"), ("1", "live")):
+        ways = (("Trace", "trace"), ("Runs", "runs"), ("Compare", "comparison"), ("Live", "live"))
+        for name, mode in (*ways, ("4", "trace"), ("2", "runs"), ("1", "live")):
             at = lines(pilot)[0].index(f"{name} " if len(name) == 1 else name)
             await pilot.click(offset=(at, 0))
             await press(pilot)

@@ -90,6 +90,11 @@ class Project(RunQuestions):
         """The project's name for a person."""
         return self.located.name
 
+    @property
+    def identity(self) -> str:
+        """What tells its sources from those of other projects; the same at every start."""
+        return self.located.identity
+
     def reconfigured(self) -> bool:
         """Whether the configuration file is not the one that was read: changed, new, or gone."""
         path = find_config(self.located.folder) if self._finds_config else self.config_path

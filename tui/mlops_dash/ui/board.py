@@ -13,7 +13,7 @@ from mlops_dash.domain.progress import CancelToken, ProgressCallback
 
 if TYPE_CHECKING:
     from mlops_dash.answers.compare_shapes import CompareAnswer, CurvesAnswer
-    from mlops_dash.answers.run_shapes import RunColumns, RunIndex, RunRow, RunsRequest, RunWhole
+    from mlops_dash.answers.run_shapes import RunColumns, RunIndex, RunRow, RunsAnswer, RunsRequest, RunWhole
     from mlops_dash.answers.versions import VersionsAnswer
 
 
@@ -37,6 +37,11 @@ class Board(Protocol):
     @property
     def name(self) -> str:
         """Name of the project, for the title."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What tells its sources from those of other projects; the same at every start."""
         ...
 
     @property
@@ -74,6 +79,19 @@ class Board(Protocol):
 
     def run_whole(self, run_id: str) -> RunWhole | None:
         """Answer all that is known of a run."""
+        ...
+
+    def runs(
+        self,
+        filter: str = "",  # noqa: A002 - as the project's
+        *,
+        experiments: Sequence[str] = (),
+        sort: Sequence[tuple[str, bool]] = (),
+        columns: Sequence[str] = (),
+        limit: int | None = None,
+        deleted: bool = False,
+    ) -> RunsAnswer:
+        """Answer with a table of runs; raises ``FilterError`` or ``UsageError``."""
         ...
 
     def compare(self, *refs: str, baseline: int = 0) -> CompareAnswer:

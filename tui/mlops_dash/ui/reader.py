@@ -61,9 +61,13 @@ class Lane:
                 self._thread.start()
         self._jobs.put(job)
 
+    def close(self) -> None:
+        """Take no more jobs."""
+        self._jobs.put(None)
+
     def stop(self, timeout: float) -> None:
         """Take no more jobs and wait at most ``timeout`` seconds for the one under way."""
-        self._jobs.put(None)
+        self.close()
         if self._thread is not None:
             self._thread.join(timeout)
 
@@ -89,7 +93,8 @@ class Reader:
         self._post = post
         self._cancel = CancelToken()
         self._asking, self._reading, self._observing = Lane("ask"), Lane("read"), Lane("observe")
-        self._rereading, self._finding = Lane("reread"), Lane("find")
+        self._rereading = Lane("reread")
+        self._finding: dict[str, Lane] = {}  # by topic: a slow answer holds no other one up
         self._live_request = 0
         self._trace_request = 0
         self._versions_request = 0
@@ -105,7 +110,7 @@ class Reader:
 
     @property
     def _lanes(self) -> tuple[Lane, ...]:
-        return self._asking, self._finding, self._reading, self._rereading, self._observing
+        return self._asking, *self._finding.values(), self._reading, self._rereading, self._observing
 
     # -- questions ----------------------------------------------------------------------------------------
 
@@ -166,7 +171,9 @@ class Reader:
                 answer = error
             self._post(Answered(topic, request, answer))
 
-        self._finding.submit(job)
+        if topic not in self._finding:
+            self._finding[topic] = Lane(topic)
+        self._finding[topic].submit(job)
         return request
 
     def is_current(self, message: LiveAnswered | TraceAnswered | VersionsAnswered | Answered) -> bool:
@@ -255,8 +262,14 @@ class Reader:
     # -- the end ------------------------------------------------------------------------------------------
 
     def stop(self, timeout: float = 0.2) -> bool:
-        """Cancel everything; tell whether all threads have ended within ``timeout`` seconds each."""
+        """Cancel everything; tell whether all threads have ended: those that read and ask within ``timeout``
+        seconds each, those of the screens' own questions within as much in all."""
         self._cancel.cancel()
         for lane in self._lanes:
-            lane.stop(timeout)
+            lane.close()
+        end = time.monotonic() + timeout
+        for lane in self._finding.values():
+            lane.stop(max(0.0, end - time.monotonic()))
+        for lane in self._lanes:
+            lane.stop(0.0 if lane in self._finding.values() else timeout)
         return not any(lane.alive for lane in self._lanes)

@@ -127,7 +127,7 @@ class BoardScreen(Screen[None]):
         if bar := next(iter(self.query(TitleBar)), None):
             keys = self.dash.configured_keys
             bar.screens = tuple(
-                (" ".join(keys_of(BY_ID[name], keys)[:1]), BY_ID[name].title, name == self.kind)
+                (" ".join(keys_of(BY_ID[name], keys)[:1]), BY_ID[name].title, name == self.kind, name)
                 for name in SCREENS
             )
             bar.show(self.dash.project_name, self.dash.sources, self.dash.progress, force=force)
@@ -215,19 +215,25 @@ class BoardScreen(Screen[None]):
         """Ask for a line of text in place of the key bar."""
         from mlops_dash.ui.widgets.prompt import Prompt
 
+        self.open_prompt(Prompt(purpose, label, value=value, hint=hint))
+
+    def open_prompt(self, prompt: Prompt) -> None:
+        """Show a prompt in place of the key bar."""
+        from mlops_dash.ui.widgets.prompt import Prompt
+
         for former in self.query(Prompt):
             former.remove()
-        self._asked_from = self.panel()
+        self._asked_from = self.panel() or self._asked_from
         self.query_one(KeyBar).display = False
-        self.mount(Prompt(purpose, label, value=value, hint=hint))
+        self.mount(prompt)
 
     def on_prompt_changed(self, event: Prompt.Changed) -> None:
         """Narrow as it is typed."""
         if event.purpose == "filter":
             self.filter_changed(event.text)
 
-    def on_prompt_done(self, event: Prompt.Done) -> None:
-        """Take what was typed; given up, a filter shows all again."""
+    def close_prompt(self) -> None:
+        """Show the key bar again, and give the focus back."""
         from mlops_dash.ui.widgets.prompt import Prompt
 
         for prompt in self.query(Prompt):
@@ -235,6 +241,10 @@ class BoardScreen(Screen[None]):
         self.query_one(KeyBar).display = True
         if self._asked_from is not None:
             self._asked_from.focus()
+
+    def on_prompt_done(self, event: Prompt.Done) -> None:
+        """Take what was typed; given up, a filter shows all again."""
+        self.close_prompt()
         if event.purpose == "filter" and event.text is None:
             self.filter_changed("")
         elif event.purpose == "ask" and event.text and event.text.strip():

@@ -21,7 +21,8 @@ from mlops_dash.ui.wording import FRESHNESS, Line, age, safe
 _FORMS: tuple[tuple[int, int | None], ...] = ((0, 60), (1, 34), (2, 34), (3, None), (4, None), (3, 0), (4, 0))
 _WORD = 8  # characters of a cause that say something
 _WIDE = 110  # cells from which the app's name stands before the project's
-_NAMED = 36  # cells from which the project's does
+_NAMED = 48  # cells from which the project's does
+_TITLED = 34  # cells from which every screen's title stands beside its key
 
 
 class Bar(Widget):
@@ -48,7 +49,7 @@ class TitleBar(Bar):
         super().__init__()
         self._now, self._do = now, do
         self.project = ""
-        self.screens: tuple[tuple[str, str, bool], ...] = ()
+        self.screens: tuple[tuple[str, str, bool, str], ...] = ()  # key, title, is shown, name
         self._tabs: list[tuple[int, int, str]] = []
         self.sources: tuple[SourceStatus, ...] = ()
         self.progress: dict[str, Progress] = {}
@@ -70,8 +71,9 @@ class TitleBar(Bar):
             self.refresh()
 
     def line(self, width: int) -> Line:
-        """Project and screens always; of the source strip the longest form that fits."""
-        head = self._head(width)
+        """The screens always, the project unless a trouble needs its place; of the source strip the longest
+        form that fits."""
+        head = self._head(width, named=not any(_is_troubled(status) for status in self.sources))
         wanted = [status for status in self.sources if status.status is not Freshness.ABSENT]
         wanted = wanted or list(self.sources)
         room = width - width_of(head) - 3
@@ -89,25 +91,26 @@ class TitleBar(Bar):
                 return (*head, (" " * gap, "text"), *strip, (" ", "text"))
         return cut((*head, ("  ", "text"), *strip), width)
 
-    def _head(self, width: int) -> Line:
+    def _head(self, width: int, *, named: bool) -> Line:
         wide = width >= _WIDE
         project = safe(self.project, 40 if wide else 16)
-        name: Line = ((f" {project or 'mlops-dash'}", "strong"),) if width >= _NAMED else ()
+        name: Line = ((f" {project or 'mlops-dash'}", "strong"),) if named and width >= _NAMED else ()
         if wide:
             name = ((" mlops-dash", "title"), (f" · {project}" if project else "", "strong"))
-        return (*name, *self._tab_line(width_of(name), *((3, 2) if wide else (2 if name else 1, 1))))
+        gaps = (3, 2) if wide else (2 if name else 1, 1)
+        return (*name, *self._tab_line(width_of(name), *gaps, titled=width >= _TITLED))
 
-    def _tab_line(self, at: int, before: int, between: int) -> Line:
+    def _tab_line(self, at: int, before: int, between: int, *, titled: bool) -> Line:
         spans: list[tuple[str, str]] = []
         self._tabs = []
         at += before
-        for key, title, here in self.screens:
-            text = f"{key} {title}"
-            self._tabs.append((at, at + len(text), title.lower()))
+        for key, title, here, name in self.screens:
+            text = f"{key} {title}" if titled or here or not key else key
+            self._tabs.append((at, at + len(text), name))
             spans += [
                 (" " * (between if spans else before), "text"),
-                (f"{key} ", "key" if here else "dim"),
-                (title, "strong" if here else "dim"),
+                (key, "key" if here else "dim"),
+                (text.removeprefix(key), "strong" if here else "dim"),
             ]
             at += len(text) + between
         return tuple(spans)
