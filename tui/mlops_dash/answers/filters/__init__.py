@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["CompiledFilter", "FilterFacts", "check_filter", "compile_filter"]
+__all__ = ["CompiledFilter", "FilterFacts", "check_filter", "compile_filter", "prepare_filters"]
 
 
 class FilterFacts(Protocol):
@@ -39,13 +39,36 @@ def compile_filter(text: str, facts: FilterFacts) -> CompiledFilter:
     Raises:
         FilterError: the filter is off; names the thing, the place and the remedy.
     """
-    raise NotImplementedError
+    from mlops_dash.answers.filters.checking import check
+    from mlops_dash.answers.filters.compiling import Compiler
+    from mlops_dash.answers.filters.parsing import parse
+
+    node = parse(text)
+    if node is None:
+        return CompiledFilter("true", {})
+    check(node)
+    compiler = Compiler(facts)
+    return CompiledFilter(compiler.expression(node), compiler.parameters)
 
 
 def check_filter(text: str) -> None:
-    """Parse a filter without compiling it.
+    """Check a filter without asking anything: branches and environments are not looked for.
+
+    Takes a fraction of a millisecond after :func:`prepare_filters`.
 
     Raises:
         FilterError: the filter is off; names the thing, the place and the remedy.
     """
-    raise NotImplementedError
+    from mlops_dash.answers.filters.checking import check
+    from mlops_dash.answers.filters.parsing import parse
+
+    node = parse(text)
+    if node is not None:
+        check(node)
+
+
+def prepare_filters() -> None:
+    """Make the parser, which takes a tenth of a second once: for a thread that may wait."""
+    from mlops_dash.answers.filters.parsing import parser
+
+    parser()
