@@ -88,6 +88,18 @@ class MetricsConfig(_Strict, frozen=True):
     )
 
 
+class CompareConfig(_Strict, frozen=True):
+    """What a comparison shows of the code between two commits: ``[compare]``."""
+
+    include: Annotated[
+        list[str],
+        Meta(description="Files that are training code, as in .gitignore, e.g. src or *.py; default: all."),
+    ] = field(default_factory=list)
+    exclude: Annotated[
+        list[str], Meta(description="Files that are none, likewise, e.g. docs or *.ipynb.")
+    ] = field(default_factory=list)
+
+
 class UiConfig(_Strict, frozen=True):
     """The dashboard: ``[ui]``."""
 
@@ -102,6 +114,7 @@ class Config(_Strict, frozen=True):
     git: GitConfig = field(default_factory=GitConfig)
     environments: dict[str, EnvironmentConfig] = field(default_factory=dict)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    compare: CompareConfig = field(default_factory=CompareConfig)
     ui: UiConfig = field(default_factory=UiConfig)
     keys: Annotated[dict[str, str], Meta(description='Command to key, e.g. refresh = "f5".')] = field(
         default_factory=dict

@@ -49,6 +49,8 @@ def init_text(found: Found) -> str:
         _git(found),
         _environments(found.environments),
         _metrics(found.metrics),
+        "[compare]\n# what a comparison shows of the code between two commits; default: all that differs\n"
+        '# include = ["src", "*.py"]   # as in .gitignore\n# exclude = ["docs", "*.ipynb"]\n',
         "[ui]\n# refresh = 5.0              # seconds between refreshes\n"
         '# theme = "textual-dark"     # ctrl+p lists them\n',
         '# [keys]                      # a command and its key; `?` lists the commands\n# refresh = "f5"\n',

@@ -11,7 +11,7 @@ from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_runner import GitRunner, hashes
 
 _FIELDS = 7
-_FORMAT = "--format=%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
+FORMAT = "--format=%H%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%s"
 _FIRST_BYTES, _BYTES = 128 << 10, 2 << 20  # the newest commits are shown while the rest is read
 _LONGEST = 1000
 _INT64 = 2**63 - 1
@@ -34,7 +34,7 @@ def log(
     lines = [*wanted, *(f"^{name}" for name in hashes(*dict.fromkeys(without)))]
     options = ["--ignore-missing"] if ignore_missing else []
     stream = runner.stream(
-        "log", "-z", _FORMAT, "--encoding=UTF-8", "--no-show-signature", "--no-color", *options, "--stdin",
+        "log", "-z", FORMAT, "--encoding=UTF-8", "--no-show-signature", "--no-color", *options, "--stdin",
         stdin="\n".join(lines).encode() + b"\n", deadline=300.0, limit=4 << 30,
     )  # fmt: skip
     yield from _blocks(stream)
