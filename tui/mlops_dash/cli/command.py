@@ -21,6 +21,7 @@ DONE, FAILED, USAGE, REFUSED, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 _VERBS = {
     "demo": ("mlops_dash.cli.dashboard", "demo"),
     "live": ("mlops_dash.cli.answers", "live"),
+    "compare": ("mlops_dash.cli.compare", "compare"),
     "trace": ("mlops_dash.cli.answers", "trace"),
     "sql": ("mlops_dash.cli.answers", "sql"),
     "sync": ("mlops_dash.cli.answers", "sync"),

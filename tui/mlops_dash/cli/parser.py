@@ -60,6 +60,7 @@ def build() -> Parser:
     _verb(verbs, "live", "what is live in every environment", csv=True)
     trace = _verb(verbs, "trace", "lineage of a reference, both directions")
     _complete(trace.add_argument("ref", metavar="REF", help="what to trace"), _environments)
+    _add_compare(verbs)
     _verb(verbs, "sync", "read all sources into the cache")
     for name, text in (("up", "start"), ("down", "stop")):
         verb = _verb(verbs, name, f"{text} the model servers of process targets")
@@ -118,6 +119,18 @@ def _verb(verbs: Any, name: str, text: str, *, csv: bool = False) -> argparse.Ar
     if csv:
         form.add_argument("--csv", action="store_true", help="the table as CSV on standard output")
     return verb
+
+
+def _add_compare(verbs: Any) -> None:
+    compare = _verb(verbs, "compare", "what tells runs, versions and environments apart")
+    refs = compare.add_argument("ref", metavar="REF", nargs="+", help="what to compare: 2 to 100")
+    _complete(refs, _environments)
+    compare.add_argument(
+        "--baseline", metavar="N", type=int, default=0,
+        help="place of the one that the others are compared with, counted from 0; default: 0",
+    )  # fmt: skip
+    compare.add_argument("--differences", action="store_true", help="leave out what is equal in all")
+    compare.add_argument("--html", metavar="FILE", help="write a report that works offline")
 
 
 def _add_config(verbs: Any) -> None:
