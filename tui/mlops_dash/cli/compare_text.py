@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec import structs
 
 from mlops_dash.answers.compare_shapes import (
     CodeBetween,
@@ -15,7 +17,7 @@ from mlops_dash.answers.compare_shapes import (
     TextLine,
 )
 from mlops_dash.cli.output import paint
-from mlops_dash.cli.tables import table
+from mlops_dash.cli.tables import table, width
 from mlops_dash.domain.text import visible
 from mlops_dash.ui.wording import number, plural, short
 
@@ -25,7 +27,11 @@ ROOM = 80
 _BEST, _SAME = "★", "="
 _ARROWS = {"min": "↓", "max": "↑"}
 _MOST_COMMITS, _MOST_FILES = 20, 50
+_WIDEST = 24  # cells of a column that further columns stand beside
 _LONGEST = 200  # characters of a value that are laid out
+
+_Column = tuple[list[str], list[list[str]]]  # names of an item's columns, and their cells by row
+_Columns = Mapping[int, _Column]
 
 
 def compare_text(answer: CompareAnswer, room: int | None, *, differences: bool = False) -> str:
@@ -66,29 +72,21 @@ class _Page:
         if not lines:
             return self._none("METRICS", bool(self.answer.metrics))
         percent = len(self.others) == 1
-        parts = []
-        for some in self._chunks(2 if self.room < 120 else (self.room - 36) // 22):
-            columns = ["METRIC", f"{self.base}"]
-            for place in some:
-                columns += [f"{place}", "DELTA", *(["%"] if percent else [])]
-            parts.append(
-                table(columns, [self._metric(line, some, percent) for line in lines], room=self.room)
-            )
-        return "\n\n".join(parts)
+        first = [[f"{line.key} {_ARROWS.get(line.better or '', '')}".rstrip()] for line in lines]
+        columns: dict[int, _Column] = {}
+        for place in range(len(self.answer.items)):
+            head = [str(place)] if place == self.base else [str(place), "DELTA", *(["%"] if percent else [])]
+            columns[place] = (head, [self._metric(line, place, percent) for line in lines])
+        return self._tables(["METRIC"], first, columns)
 
-    def _metric(self, line: MetricLine, some: Sequence[int], percent: bool) -> list[str]:
-        texts = values_in_words(line.values)
-        marked = [
-            f"{text} {_BEST}" if place in line.best else f"{text}  " if text else text
-            for place, text in enumerate(texts)
-        ]
-        row = [f"{line.key} {_ARROWS.get(line.better or '', '')}".rstrip(), marked[self.base]]
-        for place in some:
-            row += [marked[place], signed(line.deltas[place])]
-            if percent:
-                relative = line.relative[place]
-                row.append("" if relative is None else f"{signed(relative * 100)}%")
-        return row
+    def _metric(self, line: MetricLine, place: int, percent: bool) -> list[str]:
+        text = values_in_words(line.values)[place]
+        cells = [f"{text} {_BEST}" if place in line.best else f"{text}  " if text else text]
+        if place != self.base:
+            cells.append(signed(line.deltas[place]))
+            relative = line.relative[place]
+            cells += ["" if relative is None else f"{signed(relative * 100)}%"] if percent else []
+        return cells
 
     def groups(self) -> str:
         return "\n\n".join(self._group(group) for group in self.answer.groups)
@@ -129,47 +127,64 @@ class _Page:
         return "\n".join(part for part in parts if part)
 
     def _side_by_side(self, title: str, rows: Sequence[tuple[bool, str, Sequence[str | None]]]) -> str:
-        parts = []
-        for some in self._chunks(max(1, (self.room - 26) // 18 - 1)):
-            shown = [
-                [
-                    "≠" if differs else " ",
-                    key[:_LONGEST],
-                    _cell(values[self.base]),
-                    *(_against(values[place], values[self.base]) for place in some),
-                ]
-                for differs, key, values in rows
-            ]
-            columns = [" ", title, str(self.base), *map(str, some)]
-            parts.append(table(columns, shown, room=self.room))
-        return "\n\n".join(parts)
+        first = [["≠" if differs else " ", key[:_LONGEST]] for differs, key, _ in rows]
+        columns: dict[int, _Column] = {}
+        for place in range(len(self.answer.items)):
+            base = None if place == self.base else self.base
+            told = [_cell(values[place], None if base is None else values[base]) for *_, values in rows]
+            columns[place] = ([str(place)], [[text] for text in told])
+        return self._tables([" ", title], first, columns)
 
     # -- code ---------------------------------------------------------------------------------------
 
     def code(self) -> str:
-        parts = [self._between(code) for code in self.answer.code]
+        alike: dict[CodeBetween, list[int]] = {}
+        for code in self.answer.code:
+            alike.setdefault(structs.replace(code, item=-1), []).append(code.item)
+        parts = [self._between(code, places) for code, places in alike.items()]
         return "\n".join([paint("CODE", "bold"), *parts]) if parts else ""
 
-    def _between(self, code: CodeBetween) -> str:
+    def _between(self, code: CodeBetween, places: Sequence[int]) -> str:
         base, head = (short(one) if one else "?" for one in (code.base, code.head))
         told = {"ahead": plural(code.ahead_count, "commit") + " ahead"}
         told["behind"] = plural(code.behind_count, "commit") + " behind"
         told["diverged"] = f"{told['ahead']}, {told['behind']}"
         told["same"] = "the same commit" if code.base == code.head else "nothing between"
-        lines = [f"  {self.base} {base} → {code.item} {head}: {told.get(code.status, 'unknown')}"]
+        lines = [
+            f"  {self.base} {base} → {', '.join(map(str, places))} {head}: {told.get(code.status, 'unknown')}"
+        ]
         if code.reason:
             lines.append(f"    {visible(code.reason, 400)}")
         lines += _commits("+", code.ahead, code.ahead_count)
         lines += _commits("-", code.behind, code.behind_count)
         lines += _files(code)
+        if code.diff:
+            lines.append(f"    git diff {base} {head} shows the lines")
         return "\n".join(line if len(line) <= self.room else f"{line[: self.room - 1]}…" for line in lines)
 
     # -- parts --------------------------------------------------------------------------------------
 
-    def _chunks(self, size: int) -> Iterator[list[int]]:
-        """Yield the items beside the baseline, as many at a time as fit side by side."""
-        for start in range(0, len(self.others), size):
-            yield self.others[start : start + size]
+    def _tables(self, head: Sequence[str], first: Sequence[Sequence[str]], columns: _Columns) -> str:
+        """Return tables of the items' columns, as many at a time as fit beside the baseline's."""
+        taken = _wide((list(head), first)) + _wide(columns[self.base])
+        some: list[list[int]] = []
+        room = 0
+        for place in self.others:
+            room -= _wide(columns[place])
+            if room < 0 or not some:
+                some.append([])
+                room = self.room - taken - _wide(columns[place])
+            some[-1].append(place)
+        parts = []
+        for places in some:
+            shown = [columns[place] for place in (self.base, *places)]
+            heads = [*head, *(text for names, _ in shown for text in names)]
+            rows = [
+                [*row, *(cell for _, cells in shown for cell in cells[number])]
+                for number, row in enumerate(first)
+            ]
+            parts.append(table(heads, rows, room=self.room))
+        return "\n\n".join(parts)
 
     def _none(self, title: str, there_are: bool) -> str:
         return f"{paint(title, 'bold')}\n  no difference" if there_are else ""
@@ -200,12 +215,18 @@ def signed(change: float | None) -> str:
     return f"+{text}" if change > 0 else f"-{text}" if change < 0 else "0"
 
 
-def _cell(value: str | None) -> str:
-    return "" if value is None else value[:_LONGEST]
+def _cell(value: str | None, base: str | None) -> str:
+    """Return a text for its column; what is the same as the baseline's is not said again."""
+    return "" if value is None else _SAME if value == base else value[:_LONGEST]
 
 
-def _against(value: str | None, base: str | None) -> str:
-    return _SAME if value is not None and value == base else _cell(value)
+def _wide(column: tuple[Sequence[str], Sequence[Sequence[str]]]) -> int:
+    """Return the cells that columns take, with what stands between them; no more than can be spared."""
+    names, rows = column
+    return sum(
+        2 + min(_WIDEST, max(width(text) for text in (name, *(row[at] for row in rows))))
+        for at, name in enumerate(names)
+    )
 
 
 def _name(line: DataLine) -> str:
