@@ -68,6 +68,7 @@ def _spread(key: str, values: Sequence[float]) -> Spread:
         mean = math.fsum(values) / count
     except OverflowError:
         mean = math.fsum(value / count for value in values)
+    mean = min(max(mean, min(values)), max(values))  # rounding would set it apart from values that are equal
     if count < 2:
         return Spread(key, mean, None, 1)
     largest = max(abs(value - mean) for value in values)

@@ -72,15 +72,19 @@ class _Page:
         if not lines:
             return self._none("METRICS", bool(self.answer.metrics))
         percent = len(self.others) == 1
+        words = [values_in_words(line.values) for line in lines]
         first = [[f"{line.key} {_ARROWS.get(line.better or '', '')}".rstrip()] for line in lines]
         columns: dict[int, _Column] = {}
         for place in range(len(self.answer.items)):
             head = [str(place)] if place == self.base else [str(place), "DELTA", *(["%"] if percent else [])]
-            columns[place] = (head, [self._metric(line, place, percent) for line in lines])
+            told = [
+                self._metric(line, text[place], place, percent)
+                for line, text in zip(lines, words, strict=True)
+            ]
+            columns[place] = (head, told)
         return self._tables(["METRIC"], first, columns)
 
-    def _metric(self, line: MetricLine, place: int, percent: bool) -> list[str]:
-        text = values_in_words(line.values)[place]
+    def _metric(self, line: MetricLine, text: str, place: int, percent: bool) -> list[str]:
         cells = [f"{text} {_BEST}" if place in line.best else f"{text}  " if text else text]
         if place != self.base:
             cells.append(signed(line.deltas[place]))
