@@ -93,7 +93,7 @@ def run_rows(count: int = 40) -> list[RunRow]:
         2: {"status": "FAILED"},
         3: {"versions": (("progression", "6"),), "live": ("staging",)},
         5: {"versions": (("progression", "4"),), "live": ("production",)},
-        7: {"values": {"metrics.rmse": math.nan}},
+        7: {"values": {**made[7].values, "metrics.rmse": math.nan}} if count > 7 else {},
     }
     for number, change in changes.items():
         if number < count:

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from mlops_dash.answers.shapes import EnvironmentRow, LiveAnswer
 from mlops_dash.domain.environments import Health
 from mlops_dash.domain.freshness import Freshness, names_of
+from mlops_dash.ui import offering
 from mlops_dash.ui.commands import BY_ID, LIVE, keys_of
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live_empty import empty_facts, opening_facts, refusal_facts
@@ -258,6 +259,19 @@ class LiveScreen(BoardScreen):
         if panel is self.versions and row is not None and self.versions.selected is not None:
             return f"models:/{row.model}/{self.versions.selected.version}"
         return self.environments.selected_key
+
+    def compared(self) -> tuple[str, ...]:
+        """The selected version against what is live here; else the environment against another one."""
+        row, answer = self.environments.selected, self.dash.answer
+        if row is None:
+            return ()
+        if self.panel() is self.versions and (ref := self.selected_ref()) is not None and answer is not None:
+            return (offering.environment_ref(row, answer), ref) if row.run is not None else ()
+        return offering.beside_environment(answer, row.environment, row.model)
+
+    def why_not_compare(self) -> str | None:
+        """No other environment."""
+        return None if self.compared() else "there is no other environment to compare it with"
 
     def why_not_open(self) -> str | None:
         """Nothing that has a lineage is selected."""

@@ -58,7 +58,7 @@ def empty_facts(
     for source in answer.sources:
         copy = source.detail or source.counts or source.name
         under_way = progress.get(source.name) if reading else None
-        line = progress_line(under_way, bar=24) if under_way else tuple(_found(source, now))
+        line = progress_line(under_way, bar=24) if under_way else tuple(found(source, now))
         yield Fact(safe(source.name, 10), line, copy)
     yield Fact("", ())
     if reading:
@@ -72,7 +72,8 @@ def empty_facts(
         yield Fact("", ((setting, "code"),), "\n".join(_EXAMPLE))
 
 
-def _found(source: SourceStatus, now: datetime) -> Iterator[tuple[str, str]]:
+def found(source: SourceStatus, now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield the spans that say what was found of a source, and what to do where that is nothing."""
     glyph, role = FRESHNESS[source.status]
     yield f"{glyph} ", role
     if source.status is Freshness.OK:

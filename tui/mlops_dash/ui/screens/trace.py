@@ -11,6 +11,7 @@ from textual.widget import Widget
 from mlops_dash.answers.node_ids import split_id
 from mlops_dash.answers.shapes import TraceAnswer
 from mlops_dash.errors import DashError
+from mlops_dash.ui import offering
 from mlops_dash.ui.commands import TRACE
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.lineage import (
@@ -221,6 +222,17 @@ class TraceScreen(BoardScreen):
         """The selected node, if it is a run."""
         kind, name = split_id(self.selected_ref() or "")
         return name if kind == "run" else None
+
+    def compared(self) -> tuple[str, ...]:
+        """The selected run, version or environment against what is live."""
+        return offering.beside_node(self.dash.answer, self.selected_ref() or "")
+
+    def why_not_compare(self) -> str | None:
+        """Neither a run, a version nor an environment; or nothing else is live."""
+        kind = split_id(self.selected_ref() or "")[0]
+        if kind not in ("run", "models", "env"):
+            return "select a run, a version or an environment"
+        return None if self.compared() else "nothing else is live to compare it with"
 
     def selected_ref(self) -> str | None:
         """The reference of the selected node."""
