@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -120,6 +120,8 @@ class _Code:
                 what = " and ".join(visible(commit, 60)[:7] for commit in gone)
                 are = "s {} are" if len(gone) > 1 else " {} is"
                 raise SourceError(f"commit{are.format(what)} not in this repository") from error
+            if git.place.shallow and found.problem is None and pair[0] != pair[1]:
+                found = replace(found, problem="history incomplete (shallow clone)")
             return self._kept.put((pair, self._longest), found)
 
         return ask

@@ -71,9 +71,11 @@ class Artifacts:
     Args:
         tracking: the address of the tracking store, absolute.
         folder: what relative locations are looked for in, after the folder of the store.
+        answer_within: seconds for each answer of a tracking server.
     """
 
-    def __init__(self, tracking: str | None, folder: Path) -> None:
+    def __init__(self, tracking: str | None, folder: Path, *, answer_within: float = ANSWER_WITHIN) -> None:
+        self._answer_within = answer_within
         self._address = Address.of(tracking) if tracking else None
         self._folders = [folder]
         path = self._address.path if self._address is not None else None
@@ -202,7 +204,7 @@ class Artifacts:
         assert self._address is not None
         with self._lock:
             if self._exchange is None:
-                limits = Limits(answer=ANSWER_WITHIN, connect=2.0, body=LARGEST, pages_at_once=4)
+                limits = Limits(answer=self._answer_within, connect=2.0, body=LARGEST, pages_at_once=4)
                 self._exchange = Exchange(Access.of(self._address.uri), limits)
             return self._exchange
 
@@ -226,16 +228,18 @@ def read_file(folder: Path, name: str) -> bytes | None:
         return None
     except OSError as error:
         raise SourceError(f"{told} cannot be read ({error.strerror})") from None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
             raise SourceError(f"{told} is no plain file")
-        try:
-            content = file.read(LARGEST + 1)
-        except OSError as error:
-            raise SourceError(f"{told} cannot be read ({error.strerror})") from None
-    if len(content) > LARGEST:
-        raise SourceError(f"{told} is larger than {LARGEST // 1_000_000} MB")
-    return content
+        if state.st_size > LARGEST:
+            raise SourceError(f"{told} is larger than {LARGEST // 1_000_000} MB")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(LARGEST)  # one that grows meanwhile is cut
+    except OSError as error:
+        raise SourceError(f"{told} cannot be read ({error.strerror})") from None
+    finally:
+        os.close(descriptor)
 
 
 def _quoted(path: str) -> str:
