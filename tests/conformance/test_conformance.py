@@ -11,6 +11,7 @@ from conformance import truth
 from conformance.board import Board, Content
 from conformance.edits import EDITS, Edit, known_as
 from conformance.scenario import HOSTILE
+from logged_values import history_of
 from mlops_dash.sources.base import Historic
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def test_nothing_is_written_to_the_store(filled: Filled, board_of: Callable[[], 
     board.refresh(thorough=True)
     board.reread([filled.scene.runs["odd"]])
     if isinstance(board.source, Historic):
-        board.source.metric_history([filled.scene.runs["odd"]], ["exact"])
+        history_of(board.source, [filled.scene.runs["odd"]], ["exact"])
     board.source.close()
     assert filled.place.fingerprint() == before
     assert truth.everything(filled.scene.client) == said_before
@@ -151,13 +152,13 @@ def test_metric_histories_are_mlflows_own(filled: Filled, board: Board) -> None:
         "exact",
         "below zero",
     ]
-    found = board.source.metric_history([run_id], keys)
+    found = history_of(board.source, [run_id], keys)
     assert truth.in_order(found) == truth.histories(filled.scene.client, run_id, keys)
     steps = [(key, step, time) for _, key, step, time, _ in found]
     assert steps == sorted(steps)
-    assert board.source.metric_history([run_id], ["no such metric"]) == []
-    assert board.source.metric_history(["0" * 32], ["exact"]) == []
-    assert board.source.metric_history([], []) == []
+    assert history_of(board.source, [run_id], ["no such metric"]) == []
+    assert history_of(board.source, ["0" * 32], ["exact"]) == []
+    assert history_of(board.source, [], []) == []
 
 
 def test_a_person_is_told_how_much_there_is(filled: Filled, board_of: Callable[[], Board]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from logged_values import history_of
+
 from .conftest import STORES, Board, fingerprint, unpack
 
 OLD = {path.name.removeprefix("mlflow-").removesuffix(".db.xz"): path for path in STORES.glob("*.db.xz")}
@@ -101,13 +103,13 @@ def test_a_metric_s_history_is_read_when_asked_for(database: Path, board_of: Cal
     board = board_of(database)
     board.refresh()
     ((run_id,),) = board.asked("select run_id from runs where name = 'fit-1'")
-    history = board.source.metric_history([run_id], ["rmse", "undefined"])
+    history = history_of(board.source, [run_id], ["rmse", "undefined"])
     assert [(key, step) for _, key, step, _, _ in history] == [
         *(("rmse", step) for step in range(5)),
         ("undefined", 0),
     ]
     assert [value for *_, value in history] == [1 / (step + 2) for step in range(5)] + [None]
-    assert board.source.metric_history([], ["rmse"]) == []
+    assert history_of(board.source, [], ["rmse"]) == []
 
 
 def test_fault_05_older_schema_is_read_and_never_migrated(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from logged_values import history_of
 from mlops_dash.domain.progress import Cancelled, CancelToken
 from mlops_dash.errors import SourceError
 from mlops_dash.sources.mlflow.files import disk, units
@@ -26,7 +27,7 @@ def refused(path: Path, board_of: Following) -> SourceError:
     with pytest.raises(SourceError) as caught:
         board.refresh()
     assert caught.value.remedy
-    for ask in (lambda: board.source.metric_history(["a"], ["b"]), lambda: list(_runs(board))):
+    for ask in (lambda: history_of(board.source, ["a"], ["b"]), lambda: list(_runs(board))):
         with pytest.raises(SourceError):
             ask()
     return caught.value
@@ -205,7 +206,7 @@ def test_links_are_not_followed(files: Files, board: Board, tmp_path: Path) -> N
     assert "links that were not followed" in board.told
     with pytest.raises(OSError, match="levels of symbolic links"):  # put there since it was looked at
         disk.opened(str(run / "params" / "leak"))
-    assert board.source.metric_history([run.name], ["leak/file", "leak"]) == []
+    assert history_of(board.source, [run.name], ["leak/file", "leak"]) == []
 
 
 def test_a_copy_of_a_run_does_not_take_its_place(files: Files, board: Board) -> None:

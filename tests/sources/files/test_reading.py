@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from logged_values import history_of
 from mlops_dash.sources.base import Batch, Historic, Position, Reading, Rereadable, Source
 from mlops_dash.sources.mlflow.files import disk, looking
 from mlops_dash.sources.mlflow.files.looking import REFRESHES_OF_A_ROUND
@@ -231,24 +232,24 @@ def test_single_runs_are_read_again(files: Files, board: Board) -> None:
 def test_histories_are_read_on_demand(files: Files, board: Board) -> None:
     run = files.run(loss="12 3 2\n10 1 0\n11 nan 1\n11 2 1\n9 5 0\nrubbish\n13 9 9", other="1 1 1\n")
     source = board.source
-    assert source.metric_history([run.name], ["loss"]) == [
+    assert history_of(source, [run.name], ["loss"]) == [
         (run.name, "loss", 0, 9, 5.0),
         (run.name, "loss", 0, 10, 1.0),
         (run.name, "loss", 1, 11, None),
         (run.name, "loss", 1, 11, 2.0),
         (run.name, "loss", 2, 12, 3.0),
     ]
-    assert source.metric_history([run.name, "../0"], ["../tags/note", "none", ""]) == []
+    assert history_of(source, [run.name, "../0"], ["../tags/note", "none", ""]) == []
 
 
 def test_a_long_history_is_thinned_evenly(
     files: Files, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlops_dash.sources.mlflow.files import places
+    from mlops_dash.sources.mlflow.files import histories
 
-    monkeypatch.setattr(places, "_MOST_VALUES", 100)
+    monkeypatch.setattr(histories, "MOST_VALUES", 100)
     run = files.run(loss="".join(f"{n} {n} {n}\n" for n in range(1000)))
-    steps = [row[2] for row in board.source.metric_history([run.name], ["loss"])]
+    steps = [row[2] for row in history_of(board.source, [run.name], ["loss"])]
     assert 50 <= len(steps) <= 101
     assert (steps[0], steps[-1]) == (0, 999)
     assert len({later - earlier for earlier, later in itertools.pairwise(steps[:-1])}) == 1

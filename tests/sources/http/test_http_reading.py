@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from logged_values import history_of
 from mlops_dash.domain.progress import Cancelled, CancelToken
 from mlops_dash.errors import SourceError
 from mlops_dash.sources.base import Historic, Position, Reading, Rereadable
@@ -414,11 +415,11 @@ def test_metric_histories_are_asked_side_by_side(serve: Serve, follow: Follow) -
     server = serve(**many(5))
     board = follow(server.url)
     assert isinstance(board.source, Historic)
-    assert board.source.metric_history(["b", "a"], ["rmse"]) == [
+    assert history_of(board.source, ["b", "a"], ["rmse"]) == [
         ("a", "rmse", 0, 1, 0.5),
         ("b", "rmse", 0, 1, 0.5),
     ]
-    assert board.source.metric_history([], ["rmse"]) == []
+    assert history_of(board.source, [], ["rmse"]) == []
     assert server.most <= 4
 
 

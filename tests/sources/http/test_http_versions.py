@@ -8,6 +8,7 @@ import pytest
 
 from conformance.board import Board
 from conformance.mlflow_server import server
+from logged_values import history_of
 from mlops_dash.sources.mlflow.http import MlflowServer, probe
 from mlops_dash.sources.mlflow.probing import State
 from mlops_dash.sources.mlflow.sqlite import MlflowSqlite
@@ -34,8 +35,8 @@ def test_an_older_server_tells_what_its_store_holds(version: str, tmp_path: Path
             board.refresh()
         assert board.told() == ours
         run_id = next(row[0] for row in ours["metric"] if row[1] == "rmse")
-        history = board.source.metric_history([run_id], ["rmse"])  # type: ignore[attr-defined]
-        assert history == direct.source.metric_history([run_id], ["rmse"])  # type: ignore[attr-defined]
+        history = history_of(board.source, [run_id], ["rmse"])
+        assert history == history_of(direct.source, [run_id], ["rmse"])
         steps = {step.name: step for step in probe(address)}
         assert steps["version"].evidence == f"MLflow {version}"
         assert {step.state for step in steps.values()} == {State.OK}

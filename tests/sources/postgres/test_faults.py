@@ -15,6 +15,7 @@ import pytest
 
 from conformance.board import Board
 from conformance.postgres_server import PASSWORD, Server
+from logged_values import history_of
 from mlops_dash.domain.progress import Cancelled, CancelToken
 from mlops_dash.errors import SourceError
 from mlops_dash.sources.base import Batch, Position, Reading, Tracks
@@ -105,7 +106,7 @@ def test_fault_14_silent(database: str, board: Board, pg: Server) -> None:
         failure(board, "did not answer in time")
         started = time.monotonic()
         with pytest.raises(SourceError):
-            board.source.metric_history(["a"], ["rmse"])  # type: ignore[attr-defined]
+            history_of(board.source, ["a"], ["rmse"])
         assert time.monotonic() - started < SOON
     board.refresh()
     assert edited(board)
@@ -342,7 +343,7 @@ def test_a_missing_driver_names_the_command(
 
 
 def test_connections_end_with_the_source(database: str, board: Board, pg: Server) -> None:
-    board.source.metric_history(["a"], ["rmse"])  # type: ignore[attr-defined]
+    history_of(board.source, ["a"], ["rmse"])
     count = f"select count(*) from pg_stat_activity where datname = '{database}'"
     assert int(pg.sql(count)) <= 2
     board.source.close()

@@ -12,6 +12,7 @@ import pytest
 
 from conformance.board import Board
 from conformance.postgres_server import Server
+from logged_values import history_of
 from mlops_dash.sources.base import Apply, Batch, Position, Reading, Tracks
 from mlops_dash.sources.mlflow.postgres import changes, reading
 from mlops_dash.sources.mlflow.postgres.position import Mark, Snapshot
@@ -303,8 +304,8 @@ def test_hostile_identifiers_are_read_again_and_asked_about(database: str, board
     for batch in board.source.runs([run], Reading(board.position, board.store)):  # type: ignore[attr-defined]
         board.store.apply(batch)
     assert run in {row[0] for row in board.content()["run"]}
-    assert board.source.metric_history([run], ["rmse", "\\'; --"]) == [(run, "rmse", 1, 1, 1.0)]  # type: ignore[attr-defined]
-    assert board.source.metric_history(["\0"], ["rmse"]) == []  # type: ignore[attr-defined]
+    assert history_of(board.source, [run], ["rmse", "\\'; --"]) == [(run, "rmse", 1, 1, 1.0)]
+    assert history_of(board.source, ["\0"], ["rmse"]) == []
 
 
 MANY_RUNS = (

@@ -9,6 +9,7 @@ import pytest
 
 from conformance.board import Board
 from conformance.postgres_server import Server, checksums
+from logged_values import history_of
 
 from .conftest import NEWEST, STORES
 
@@ -68,7 +69,7 @@ def test_fault_37_nan_and_infinities(board: Board) -> None:
 
 def test_a_metric_s_history_is_read_when_asked_for(board: Board) -> None:
     ((run_id,),) = asked(board, "select run_id from runs where name = 'fit-1'")
-    history = board.source.metric_history([run_id], ["rmse", "undefined", "above"])  # type: ignore[attr-defined]
+    history = history_of(board.source, [run_id], ["rmse", "undefined", "above"])
     assert [(key, step) for _, key, step, _, _ in history] == [
         ("above", 0),
         *(("rmse", step) for step in range(5)),

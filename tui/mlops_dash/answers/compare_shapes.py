@@ -180,7 +180,7 @@ class CompareAnswer(Struct, frozen=True):
         return compare_frame(self)
 
 
-class CurvePoint(Struct, frozen=True):
+class CurvePoint(Struct, frozen=True, gc=False):
     """A logged value: ``time`` in ms since the epoch; ``value`` is ``None`` for NaN."""
 
     step: int

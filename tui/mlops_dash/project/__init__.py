@@ -237,22 +237,13 @@ class Project(RunQuestions):
 
         answer = versions(self.store, self.config, model, environment=environment, now=datetime.now(UTC))
         base = next((row.run_id for row in answer.rows if row.base), None)
-        history = self._history(base, answer.metric)
-        return replace(answer, curve=curve(history), logged=len(history))
-
-    def _history(self, run_id: str | None, metric: str | None) -> list[float | None]:
-        """Return every value that a run logged of a metric, in order; none where they cannot be had."""
-        from mlops_dash.sources.base import Historic
-
-        if run_id is None or metric is None:
-            return []
-        for source in self.refresher.first:
-            if isinstance(source, Historic):
-                try:
-                    return [row[4] for row in source.metric_history([run_id], [metric])]
-                except SourceError:
-                    return []  # the source strip says what is wrong with it
-        return []
+        if base is None or answer.metric is None:
+            return answer
+        history = next(iter(self.curves([base], [answer.metric]).curves), None)
+        if history is None:
+            return answer
+        values = [point.value for point in history.points]
+        return replace(answer, curve=curve(values), logged=history.logged)
 
     def _enrich(self, commits: Iterable[str]) -> None:
         """Read where commits stand and which data they track, unless the store has it."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         RunsRequest,
         RunWhole,
     )
+    from mlops_dash.domain.progress import CancelToken
     from mlops_dash.project import Project
 
 
@@ -94,8 +95,19 @@ class RunQuestions:
 
         return compare(cast("Project", self), refs, baseline)
 
-    def curves(self, run_ids: Sequence[str], keys: Sequence[str], *, points: int = 400) -> CurvesAnswer:
-        """Answer the histories of metrics, each thinned to about ``points`` points."""
+    def curves(
+        self,
+        run_ids: Sequence[str],
+        keys: Sequence[str],
+        *,
+        points: int = 400,
+        cancel: CancelToken | None = None,
+    ) -> CurvesAnswer:
+        """Answer the histories of metrics, each thinned to about ``points`` points.
+
+        Raises:
+            Cancelled: ``cancel`` was set.
+        """
         from mlops_dash.project.histories import curves
 
-        return curves(cast("Project", self), run_ids, keys, points)
+        return curves(cast("Project", self), run_ids, keys, points, cancel)

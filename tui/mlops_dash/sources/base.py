@@ -6,12 +6,13 @@ the store applies one transaction each, and last a :class:`Position` from which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from mlops_dash.domain.progress import CancelToken, ProgressCallback
+from mlops_dash.errors import SourceError
 
 
 class Apply(StrEnum):
@@ -105,15 +106,38 @@ class Reading:
     thorough: bool = False  # `r` or `sync`: look again even where nothing seems to have changed
 
 
+POINTS = "point"
+"""The table of :class:`Historic`'s batches, which no snapshot keeps. Its columns are ``run_id``, ``key``,
+``step``, ``time`` (ms since the epoch) and ``value`` (null for NaN, infinities as such)."""
+
+MOST_VALUES = 1_000_000
+"""Values of one run that are held in memory at a time."""
+
+
+def too_many(run_id: str) -> SourceError:
+    """Return the error for a run that logged more than is read."""
+    return SourceError(
+        f"run {run_id} logged more than {MOST_VALUES:,} values of these metrics: some are not shown",
+        "Look at fewer metrics at once.",
+    )
+
+
 @runtime_checkable
 class Historic(Protocol):
     """A source that can tell every value that was logged of a metric; asked only when a person looks."""
 
-    def metric_history(self, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
-        """Return (run id, key, step, time in ms, value or ``None`` for NaN) of every value, in order.
+    def metric_history(
+        self, run_ids: list[str], keys: list[str], cancel: CancelToken | None = None
+    ) -> Generator[Batch | SourceError, None, None]:
+        """Yield every value of these metrics in :data:`POINTS`' columns, all of a run in one batch.
+
+        Runs without any may be left out. Rows come in any order; those of one step and time come as they
+        were logged, where that is known. An error that is yielded says that a part is missing, what is there
+        stands. Nothing is read before the first batch is asked for.
 
         Raises:
-            SourceError: it could not be read.
+            SourceError: the source could not be read, or no longer.
+            Cancelled: ``cancel`` was set.
         """
         ...
 

@@ -18,6 +18,7 @@ from mlops_dash.errors import StoreError
 from mlops_dash.sources.base import Batch, Tracks
 from mlops_dash.store import snapshot
 from mlops_dash.store.asking import bare, fetch, fetch_plain, first_line, is_broken, is_damage
+from mlops_dash.store.histories import Histories
 from mlops_dash.store.ingest import Columns, apply_batch, apply_tracks, table_columns
 from mlops_dash.store.questions import question, statements, store_sql
 from mlops_dash.store.remembered import read_sources, write_observations, write_source
@@ -47,6 +48,7 @@ class Store:
     Attributes:
         notice: why the cache is not kept or was set aside, in plain words; ``None`` when all is well.
         beginnings: how often it began empty; another number than before means that all must be read again.
+        histories: the histories of metrics that somebody looked at; no snapshot keeps them.
         changes: another number than before means that answers may differ.
     """
 
@@ -62,6 +64,7 @@ class Store:
         self._generation = 0
         self._dirty = True
         self._closed = False
+        self.histories = Histories(lambda: self._copy and self._copy.folder / "spill")
 
     @classmethod
     def open(cls, folder: Path | None, identity: str) -> Self:
@@ -399,6 +402,7 @@ class Store:
             if self._closed:
                 return
             self._closed = True
+            self.histories.close()
             with contextlib.suppress(duckdb.Error):
                 self._connection.close()
             if self._copy is not None:

@@ -43,9 +43,9 @@ def store_sql(file: str) -> str:
 
 
 @cache
-def statements() -> dict[str, str]:
+def statements(file: str = "statements.sql") -> dict[str, str]:
     """Return the store's own statements by name; braces stand for identifiers."""
-    return _sections(store_sql("statements.sql"))
+    return _sections(store_sql(file))
 
 
 @cache

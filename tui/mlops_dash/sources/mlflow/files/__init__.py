@@ -6,17 +6,17 @@ Layouts from MLflow 1.30 on, the model registry in it included. :mod:`.looking` 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from mlops_dash.domain.progress import Cancelled
+from mlops_dash.domain.progress import Cancelled, CancelToken
 from mlops_dash.errors import DashError, SourceError
 from mlops_dash.sources.base import Batch, Position, Reading
+from mlops_dash.sources.mlflow.files.histories import read_histories
 from mlops_dash.sources.mlflow.files.looking import Rounds
 from mlops_dash.sources.mlflow.files.metrics import LargeFiles
-from mlops_dash.sources.mlflow.files.places import check_store, histories, units_of_runs
+from mlops_dash.sources.mlflow.files.places import check_store, units_of_runs
 from mlops_dash.sources.mlflow.files.probing import probe
 from mlops_dash.sources.mlflow.files.reading import Pass, Useful
 from mlops_dash.sources.mlflow.files.rows import Kind
@@ -88,16 +88,19 @@ class MlflowFiles:
             one = Pass(root, State(), reading, fresh=False, large=LargeFiles())
             yield from one.single(units)
 
-    def metric_history(self, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
-        """Return (run id, key, step, time in ms, value or ``None`` for NaN) of every logged value, in order.
+    def metric_history(
+        self, run_ids: list[str], keys: list[str], cancel: CancelToken | None = None
+    ) -> Generator[Batch | SourceError, None, None]:
+        """Yield every value of some metrics, a batch for each run.
 
         Of a metric of more than a million values some between the first and the last are left out, evenly.
 
         Raises:
             SourceError: the store could not be read.
+            Cancelled: ``cancel`` was set.
         """
         with self._explained():
-            return histories(check_store(self.path), run_ids, keys)
+            yield from read_histories(check_store(self.path), run_ids, keys, cancel or CancelToken())
 
     def close(self) -> None:
         """Forget what is known; no file is held open."""

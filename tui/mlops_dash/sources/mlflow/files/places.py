@@ -10,13 +10,11 @@ from typing import Any
 
 from mlops_dash.errors import SourceError
 from mlops_dash.sources.mlflow.files import meta
-from mlops_dash.sources.mlflow.files.disk import META, Look, files_below, folders_in, name, opened
-from mlops_dash.sources.mlflow.files.metrics import line_value, pieces, stored
+from mlops_dash.sources.mlflow.files.disk import META, Look, files_below, folders_in
 from mlops_dash.sources.mlflow.files.rows import Kind
 from mlops_dash.sources.mlflow.files.state import TRASH
 from mlops_dash.sources.mlflow.files.units import Unit, read_meta
 
-_MOST_VALUES = 1_000_000  # of one metric
 _CHECK = "Check MLFLOW_TRACKING_URI or [tracking] uri."
 
 
@@ -72,7 +70,7 @@ def units_of_runs(root: str, run_ids: Iterable[str]) -> list[Unit]:
     experiments = list(experiments_in(root))
     units: list[Unit] = []
     for run_id in run_ids:
-        unit = _run(root, experiments, run_id)
+        unit = run_unit(root, experiments, run_id)
         units.append(unit)
         for found in files_below(f"{unit.path}/inputs", Look()):
             said = _said(found.path)
@@ -83,7 +81,8 @@ def units_of_runs(root: str, run_ids: Iterable[str]) -> list[Unit]:
     return list(dict.fromkeys(units))
 
 
-def _run(root: str, experiments: list[str], run_id: str) -> Unit:
+def run_unit(root: str, experiments: list[str], run_id: str) -> Unit:
+    """Return a run's folder, looked for in all experiments; one that is nowhere for a run that is gone."""
     for experiment in experiments if _is_name(run_id) else ():
         path = f"{root}/{experiment}/{run_id}"
         if os.path.lexists(f"{path}/{META}") and not os.path.islink(path):
@@ -110,46 +109,3 @@ def _said(path: str) -> dict[str, Any]:
         return read_meta(path)
     except (OSError, meta.DamagedError):
         return {}
-
-
-def histories(root: str, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
-    """Return (run id, key, step, time, value or ``None`` for NaN) of the values of some metrics, in order.
-
-    Raises:
-        OSError: a file could not be read.
-    """
-    experiments = list(experiments_in(root))
-    rows: list[tuple[Any, ...]] = []
-    for run_id in sorted(set(run_ids)):
-        folder = f"{_run(root, experiments, run_id).path}/metrics"
-        paths = {name(found.key): found.path for found in files_below(folder, Look())}
-        for key in sorted(set(keys) & paths.keys()):
-            rows += ((run_id, key, *value) for value in _values(paths[key]))
-    return rows
-
-
-def _values(path: str) -> list[tuple[int, int, float | None]]:
-    try:
-        descriptor = opened(path)
-    except FileNotFoundError:
-        return []
-    kept: list[tuple[int, int, float | None]] = []
-    last, number, every = None, 0, 1
-    try:
-        for lines, _ in pieces(descriptor, lambda: None):
-            for line in lines:
-                found = line_value(line)
-                if found is None:
-                    continue
-                last = (found[0], found[1], stored(found[2]))
-                if number % every == 0:
-                    kept.append(last)
-                number += 1
-                if len(kept) > _MOST_VALUES:
-                    kept, every = kept[::2], every * 2
-    finally:
-        os.close(descriptor)
-    if last is not None and (number - 1) % every:
-        kept.append(last)
-    kept.sort(key=lambda value: value[:2])
-    return kept

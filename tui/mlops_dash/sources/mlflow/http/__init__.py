@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from hashlib import blake2b
-from typing import Any
 
 from mlops_dash.domain.progress import Cancelled, CancelToken
 from mlops_dash.errors import SourceError
@@ -98,27 +97,23 @@ class MlflowServer:
                 if len(found) < len(some):
                     yield from writer.sweep()
 
-    def metric_history(self, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
-        """Return (run id, key, step, time in ms, value or ``None`` for NaN) of every logged value, in order.
+    def metric_history(
+        self, run_ids: list[str], keys: list[str], cancel: CancelToken | None = None
+    ) -> Generator[Batch | SourceError, None, None]:
+        """Yield every value of some metrics, a few runs in each batch, at most ``MOST_VALUES`` of one run.
+
+        ``metrics/get-history-bulk-interval`` would take fewer requests: it leaves values out evenly, and with
+        them the extremes.
 
         Raises:
             SourceError: they could not be read.
+            Cancelled: ``cancel`` was set.
         """
-        from mlops_dash.sources.mlflow.http.protocol import integer
-        from mlops_dash.sources.mlflow.http.questions import Questions
+        from mlops_dash.sources.mlflow.http.histories import read_histories
 
-        pairs = [(run_id, key) for run_id in dict.fromkeys(run_ids) for key in dict.fromkeys(keys)]
-        if not pairs:
-            return []
-        with self._asked() as exchange:
-            ask = Questions(exchange).history
-            histories = exchange.wait(together(*(ask(run_id, key) for run_id, key in pairs)), CancelToken())
-        rows = [
-            (run_id, key, integer(one.step) or 0, integer(one.timestamp) or 0, one.number)
-            for (run_id, key), history in zip(pairs, histories, strict=True)
-            for one in history
-        ]
-        return sorted(rows, key=lambda row: row[:4])
+        if run_ids and keys:
+            with self._asked() as exchange:
+                yield from read_histories(exchange, run_ids, keys, cancel or CancelToken())
 
     def close(self) -> None:
         """End what is under way and close the connections."""

@@ -139,8 +139,8 @@ class Questions:
             raise
         return protocol.run(answer.run)
 
-    async def history(self, run_id: str, key: str) -> list[protocol.Metric]:
-        """Return every value of a metric; none where there is no such run or metric."""
+    async def history(self, run_id: str, key: str, most: int) -> list[protocol.Metric]:
+        """Return the values of a metric, at most about ``most``; none where there is no run or metric."""
 
         async def page(token: str | None) -> Page[protocol.Metric]:
             query = {"run_id": run_id, "metric_key": key, "max_results": 25_000} | _next(token)
@@ -148,20 +148,26 @@ class Questions:
             return Page(answer.metrics, answer.next_page_token)
 
         try:
-            return (await self._all(page))[0]
+            return (await self._all(page, most=most))[0]
         except ServerError as error:
             if error.code == _GONE:
                 return []
             raise
 
-    async def _all(self, page: Callable[[str | None], Any], whole: bool = True) -> tuple[list[Any], int]:
-        """Return the rows of all pages, or of the first, and how many pages there are."""
+    async def _all(
+        self, page: Callable[[str | None], Any], whole: bool = True, most: int | None = None
+    ) -> tuple[list[Any], int]:
+        """Return the rows of all pages, or of the first, and how many pages there are.
+
+        Args:
+            most: rows after which no further page is asked for.
+        """
         rows: list[Any] = []
         token: str | None = None
         for number in range(1, _PAGES):
             one = await page(token)
             rows += one.rows
-            if not one.token:
+            if not one.token or (most is not None and len(rows) >= most):
                 return rows, number
             if one.token == token:
                 break

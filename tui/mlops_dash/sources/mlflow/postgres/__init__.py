@@ -5,17 +5,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlops_dash.domain.progress import Cancelled
-from mlops_dash.errors import DashError
-from mlops_dash.sources.base import Batch, Position, Reading, Tracks, run_counts
+from mlops_dash.domain.progress import Cancelled, CancelToken
+from mlops_dash.errors import DashError, SourceError
+from mlops_dash.sources.base import (
+    MOST_VALUES,
+    POINTS,
+    Apply,
+    Batch,
+    Position,
+    Reading,
+    Tracks,
+    run_counts,
+    too_many,
+)
 from mlops_dash.sources.mlflow.postgres.catalogue import HISTORY, SNAPSHOT, Catalogue
 from mlops_dash.sources.mlflow.postgres.changes import Changes, rows_of
 from mlops_dash.sources.mlflow.postgres.columns import VALUE, quoted, where
-from mlops_dash.sources.mlflow.postgres.connection import Link
+from mlops_dash.sources.mlflow.postgres.connection import BULK, Link
 from mlops_dash.sources.mlflow.postgres.conninfo import conninfo
 from mlops_dash.sources.mlflow.postgres.failures import explain
 from mlops_dash.sources.mlflow.postgres.position import Mark
@@ -79,7 +89,7 @@ class MlflowPostgres:
             SourceError: the database cannot be reached or is no tracking store; says what to do.
             Cancelled: the reading's token was cancelled.
         """
-        with self._explained(self._link, reading):
+        with self._explained(self._link, reading.cancel):
             one = Pass(self._link, reading)
             snapshot = one.look()
             before = Mark.load(reading.position)
@@ -108,7 +118,7 @@ class MlflowPostgres:
         """
         if not run_ids:
             return
-        with self._alone, self._explained(self._aside, reading):
+        with self._alone, self._explained(self._aside, reading.cancel):
             one = Pass(self._aside, reading)
             for shape in (RUN, *OF_A_RUN, LOGGED_MODEL):
                 yield from rows_of(one, shape, "run_id", run_ids)
@@ -121,23 +131,32 @@ class MlflowPostgres:
             yield from rows_of(one, INPUT_TAG, "input_id", sorted({str(row[0]) for row in inputs}))
             yield from rows_of(one, DATASET, "dataset_id", sorted({str(row[1]) for row in inputs}))
 
-    def metric_history(self, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
-        """Return (run id, key, step, time in ms, value or ``None`` for NaN) of every logged value, in order.
+    def metric_history(
+        self, run_ids: list[str], keys: list[str], cancel: CancelToken | None = None
+    ) -> Generator[Batch | SourceError, None, None]:
+        """Yield every value of some metrics, a batch for each run, at most ``MOST_VALUES`` of one run.
 
         Raises:
             SourceError: the store could not be read.
+            Cancelled: ``cancel`` was set.
         """
         if not run_ids or not keys:
-            return []
-        with self._alone, self._explained(self._aside):
+            return
+        runs = list(dict.fromkeys(run_ids))
+        with self._alone, self._explained(self._aside, cancel or CancelToken()):
             history = self._aside.catalogue().tables.get(HISTORY)
             if history is None:
-                return []
-            return self._aside.ask(
-                f'select run_uuid, "key", step, "timestamp", {VALUE} from {history.place} '
-                f'where run_uuid in ({quoted(run_ids)}) and "key" in ({quoted(keys)}) '
-                'order by run_uuid collate "C", "key" collate "C", step, "timestamp", is_nan, value'
+                return
+            statements = (
+                f'select run_uuid as run_id, "key", step, "timestamp" as time, {VALUE} as value '
+                f"from {history.place} where run_uuid = {quoted([run_id])} "
+                f'and "key" in ({quoted(keys)}) limit {MOST_VALUES}'
+                for run_id in runs
             )
+            for rows, run_id in zip(self._aside.ranges(statements, BULK), runs, strict=True):
+                yield Batch(POINTS, rows, Apply.APPEND)
+                if rows.num_rows >= MOST_VALUES:
+                    yield too_many(run_id)
 
     def close(self) -> None:
         """Close every connection."""
@@ -145,10 +164,9 @@ class MlflowPostgres:
         self._aside.close()
 
     @contextmanager
-    def _explained(self, link: Link, reading: Reading | None = None) -> Iterator[None]:
+    def _explained(self, link: Link, cancel: CancelToken) -> Iterator[None]:
         """Turn whatever goes wrong into what it means; connections that failed are not used again."""
-        if reading is not None:
-            link.cancel = reading.cancel
+        link.cancel = cancel
         try:
             yield
         except (Cancelled, GeneratorExit):

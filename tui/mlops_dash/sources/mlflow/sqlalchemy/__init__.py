@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mlops_dash.domain.progress import CancelToken
 from mlops_dash.errors import SourceError
 from mlops_dash.sources.base import Batch, Position, Reading, run_counts
 from mlops_dash.sources.mlflow.address import Address, Kind
@@ -72,29 +73,23 @@ class MlflowDatabase:
         with connected(self._open(), self._address) as connection:
             yield from Belongings(connection, self._schema(connection), reading).again(run_ids)
 
-    def metric_history(self, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
-        """Return (run id, key, step, time in ms, value or ``None`` for NaN) of every logged value, in order.
+    def metric_history(
+        self, run_ids: list[str], keys: list[str], cancel: CancelToken | None = None
+    ) -> Generator[Batch | SourceError, None, None]:
+        """Yield every value of some metrics, a batch for each run, at most ``MOST_VALUES`` of one run.
 
         Raises:
             SourceError: the database could not be read.
+            Cancelled: ``cancel`` was set.
         """
         if not run_ids or not keys:
-            return []
-        from sqlalchemy import select
-
-        from mlops_dash.sources.mlflow.sqlalchemy.tables import number_of, table_of
+            return
+        from mlops_dash.sources.mlflow.sqlalchemy.belongings import read_histories
 
         with connected(self._open(), self._address) as connection:
-            table = table_of("metrics", self._schema(connection))
-            columns = [table.c[name] for name in ("run_uuid", "key", "step", "timestamp", "value", "is_nan")]
-            asked = select(*columns).where(table.c.run_uuid.in_(run_ids), table.c.key.in_(keys))
-            rows = sorted(tuple(row) for row in connection.execute(asked))
-        wanted = set(keys)  # a collation may take another key for the same
-        return [
-            (str(run_id), str(key), int(step), int(time), number_of(value, is_nan))
-            for run_id, key, step, time, value, is_nan in rows
-            if key in wanted
-        ]
+            yield from read_histories(
+                connection, self._schema(connection), run_ids, keys, cancel or CancelToken()
+            )
 
     def close(self) -> None:
         """Forget the engine; connections live for one reading only."""

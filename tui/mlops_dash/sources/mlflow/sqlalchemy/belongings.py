@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from mlops_dash.sources.base import Apply, Batch, Reading
+from mlops_dash.domain.progress import CancelToken
+from mlops_dash.errors import SourceError
+from mlops_dash.sources.base import MOST_VALUES, POINTS, Apply, Batch, Reading, too_many
+from mlops_dash.sources.columns import Columns
 from mlops_dash.sources.mlflow.sqlalchemy.tables import (
     DATASET,
     INPUT,
@@ -18,6 +21,7 @@ from mlops_dash.sources.mlflow.sqlalchemy.tables import (
     Shape,
     columns_of,
     condition,
+    number_of,
     selection,
     table_of,
 )
@@ -103,3 +107,27 @@ class Belongings:
             asked = select(*selected).select_from(table).where(table.c[key].in_(some), *shown)
             found += [tuple(row) for row in self._connection.execute(asked)]
         return found
+
+
+def read_histories(
+    connection: Connection, schema: Schema, run_ids: Sequence[str], keys: Sequence[str], cancel: CancelToken
+) -> Iterator[Batch | SourceError]:
+    """Yield every value of some metrics, a batch for each run that has any."""
+    from sqlalchemy import select
+
+    table = table_of("metrics", schema)
+    columns = [table.c[name] for name in ("run_uuid", "key", "step", "timestamp", "value", "is_nan")]
+    wanted = set(keys)
+    for run_id in dict.fromkeys(run_ids):
+        cancel.check()
+        asked = select(*columns).where(table.c.run_uuid == run_id, table.c.key.in_(sorted(wanted)))
+        rows = [tuple(row) for row in connection.execute(asked.limit(MOST_VALUES))]
+        if len(rows) >= MOST_VALUES:
+            yield too_many(run_id)
+        # a collation may take another id or key for the same
+        rows = [row for row in rows if row[0] == run_id and row[1] in wanted]
+        if rows:
+            texts = {"run_id": [run_id] * len(rows), "key": [str(row[1]) for row in rows]}
+            integers = {"step": [int(row[2]) for row in rows], "time": [int(row[3]) for row in rows]}
+            values = {"value": [number_of(row[4], row[5]) for row in rows]}
+            yield Batch(POINTS, Columns(texts, integers, values), Apply.APPEND)

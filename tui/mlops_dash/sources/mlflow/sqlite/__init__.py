@@ -1,20 +1,25 @@
 """MLflow's tracking store on SQLite, of any schema from MLflow 1.30 on, read in bulk and never written."""
 
-# ruff: noqa: S608 - identifiers in SQL are ours, texts are quoted
-
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlops_dash.domain.progress import Cancelled
+from mlops_dash.domain.progress import Cancelled, CancelToken
 from mlops_dash.errors import DashError, SourceError
-from mlops_dash.sources.base import Batch, Position, Reading, Tracks, run_counts
-from mlops_dash.sources.mlflow.sqlite.columns import METRIC_VALUE, quoted
-from mlops_dash.sources.mlflow.sqlite.connection import FileState, Reader, check_header, explain, file_state
+from mlops_dash.sources.base import POINTS, Apply, Batch, Position, Reading, Tracks, run_counts
+from mlops_dash.sources.mlflow.sqlite.columns import history_sql
+from mlops_dash.sources.mlflow.sqlite.connection import (
+    FileState,
+    Reader,
+    Stream,
+    check_header,
+    explain,
+    file_state,
+)
 from mlops_dash.sources.mlflow.sqlite.position import Mark
 from mlops_dash.sources.mlflow.sqlite.reading import Pass
 
@@ -81,30 +86,35 @@ class MlflowSqlite:
             self._seen = (position, state.signature, version, mark.left)
             yield Position(position, run_counts(reading.known))
 
-    def metric_history(self, run_ids: list[str], keys: list[str]) -> list[tuple[Any, ...]]:
-        """Return (run id, key, step, time in ms, value or ``None`` for NaN) of every logged value, in order.
+    def metric_history(
+        self, run_ids: list[str], keys: list[str], cancel: CancelToken | None = None
+    ) -> Generator[Batch, None, None]:
+        """Yield every value of some metrics, a batch for each run: none holds the file's lock for long.
 
         Raises:
             SourceError: the store could not be read.
+            Cancelled: ``cancel`` was set.
         """
         if not run_ids or not keys:
-            return []
+            return
         file_state(self.path, time.time_ns())  # it may be gone
-        sql = (
-            "select '' as run, '' as key, 0 as step, 0 as time, 0.0 as value union all "
-            'select * from (select run_uuid, "key", step, timestamp, '
-            f"{METRIC_VALUE} from metrics "
-            f'where run_uuid in ({quoted(run_ids)}) and "key" in ({quoted(keys)}) '
-            'order by run_uuid, "key", step, timestamp, rowid)'
-        )
         # connections of its own: a refresh may be reading on another thread
         reader = Reader(self.path, write_ahead=check_header(self.path))
         try:
-            return reader.ask(sql)[1:]
+            for stream in _ahead(reader, [history_sql(run_id, keys) for run_id in dict.fromkeys(run_ids)]):
+                if cancel is not None:
+                    cancel.check()
+                yield Batch(POINTS, stream, Apply.APPEND, shaped="rowno", recover=self._explain)
+        except (Cancelled, GeneratorExit, DashError):
+            raise
         except Exception as error:
             raise explain(error, self.path) from error
         finally:
             reader.close()
+
+    def _explain(self, error: Exception) -> list[Batch]:
+        """Say what it means that a batch could not be read."""
+        raise explain(error, self.path) from error
 
     def runs(self, run_ids: list[str], reading: Reading) -> Iterator[Batch]:
         """Yield batches that bring these runs up to date.
@@ -197,3 +207,18 @@ class MlflowSqlite:
         except Exception as error:
             self.close()
             raise explain(error, self.path) from error
+
+
+def _ahead(reader: Reader, statements: list[str]) -> Iterator[Stream]:
+    """Yield selections to be scanned one after the other, the next one being started meanwhile."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    streams = [reader.stream(sql, number % 2) for number, sql in enumerate(statements)]
+    with ThreadPoolExecutor(1, "tracking-history") as thread:
+        coming = thread.submit(streams[0].started)
+        for number in range(len(streams)):
+            stream = coming.result()
+            if number + 1 < len(streams):
+                coming = thread.submit(streams[number + 1].started)
+            yield stream
+            stream.close()

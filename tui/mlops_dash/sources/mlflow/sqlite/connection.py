@@ -156,6 +156,11 @@ class Stream:
         self._scanned = True
         return self._handle.__arrow_c_stream__(requested_schema)
 
+    def started(self) -> Stream:
+        """Run the selection up to its first rows."""
+        self._run()
+        return self
+
     def _run(self) -> None:
         if self._handle is None:
             self._statement, self._handle = self._lane.execute(self._sql)
@@ -217,8 +222,6 @@ class Reader:
     WATCH = 9
 
     def __init__(self, path: Path, *, write_ahead: bool) -> None:
-        import duckdb
-
         self.path = path
         options = "?mode=ro"
         if write_ahead and not Path(f"{path}-wal").exists():
@@ -229,9 +232,7 @@ class Reader:
         self._lanes: dict[int, Lane] = {}
         self._streams: WeakSet[Stream] = WeakSet()
         self._opening = threading.Lock()
-        self._converter = duckdb.connect(
-            ":memory:", config={"threads": "1", "enable_external_access": "false"}
-        )
+        self._converter: Any = None
 
     def lane(self, number: int) -> Lane:
         with self._opening:
@@ -253,12 +254,22 @@ class Reader:
         """
         stream = self.stream(sql, lane)
         try:
-            with closing(self._converter.cursor()) as cursor:
+            with closing(self._converting()) as cursor:
                 cursor.register("asked", stream)
                 cursor.execute(through)
                 return list(_chunks(cursor))
         finally:
             stream.close()
+
+    def _converting(self) -> Any:
+        import duckdb
+
+        with self._opening:
+            if self._converter is None:
+                self._converter = duckdb.connect(
+                    ":memory:", config={"threads": "1", "enable_external_access": "false"}
+                )
+            return self._converter.cursor()
 
     def forget(self) -> None:
         """Close the connections to the file and what still reads from them; new ones open when needed."""
@@ -271,7 +282,8 @@ class Reader:
     def close(self) -> None:
         """Close everything."""
         self.forget()
-        self._converter.close()
+        if self._converter is not None:
+            self._converter.close()
 
 
 def _chunks(cursor: Any) -> Iterator[tuple[Any, ...]]:
