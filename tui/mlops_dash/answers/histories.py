@@ -19,9 +19,7 @@ def pairs_of(run_ids: Sequence[str], keys: Sequence[str]) -> tuple[list[Pair], s
     pairs = [(run_id, key) for run_id in dict.fromkeys(run_ids) for key in dict.fromkeys(keys)]
     if len(pairs) <= MOST_CURVES:
         return pairs, None
-    return pairs[
-        :MOST_CURVES
-    ], f"{len(pairs):,} curves are asked for, {MOST_CURVES:,} are read"
+    return pairs[:MOST_CURVES], f"{len(pairs):,} curves are asked for, {MOST_CURVES:,} are read"
 
 
 def fineness(curves: int, points: int) -> tuple[int, int]:
