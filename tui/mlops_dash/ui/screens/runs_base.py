@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mlops_dash.ui.reader import Reader
 
 NEWEST = (STARTED, True)
+_LABELS = 10  # cells of the labels in the side panel
 BEGIN, COLUMNS, INDEX, ROWS, WHOLE = (
     f"{RUNS}.{what}" for what in ("begin", "columns", "index", "rows", "whole")
 )
@@ -47,7 +48,7 @@ class RunsBase(BoardScreen):
     def __init__(self) -> None:
         super().__init__()
         self.table = RunTable(name_of=name_line, glyph_of=status_of, id="runs")
-        self.details = Facts(title="Run", label_width=10, id="details")
+        self.details = Facts(title="Run", label_width=_LABELS, id="details")
         self.message = Facts(label_width=10, id="message")
         self.both = Container(self.table, self.details, id="both")
         self.memory: Memory | None = None
@@ -61,8 +62,10 @@ class RunsBase(BoardScreen):
         self._reader: Reader | None = None
         self._asked: RunsRequest | None = None  # what the answer that is awaited will be to
         self._stand: Stand | None = None
+        self._refreshing = False  # the answer that is awaited changes neither filter nor order
         self._fetching: object = None  # the reader and the index whose rows are awaited
         self._then: Callable[[], None] | None = None
+        self._wanted_columns: tuple[str, ...] | None = None  # None: those that are remembered, or by default
 
     def body(self) -> Iterable[Widget]:
         """Table and details, or a message in their place."""
@@ -133,6 +136,8 @@ class RunsBase(BoardScreen):
             return
         text = former.filter if former is not None else self.filter
         order = former.sort if former is not None else (self.sort,)
+        refresh = refresh and (former is None or self._refreshing)
+        self._refreshing = refresh
         request = RunsRequest(text if filter is None else filter, sort=(sort,) if sort else order)
         self._asked, self._stand = request, self._look_from(refresh)
         self._then = then if then is not None or not refresh else self._then
@@ -141,8 +146,6 @@ class RunsBase(BoardScreen):
             INDEX,
             partial(look, reader.board, request, self._wanted_columns, self._stand, keep_top=refresh),
         )
-
-    _wanted_columns: tuple[str, ...] | None = None
 
     @property
     def wanted_columns(self) -> tuple[str, ...]:
@@ -362,7 +365,8 @@ class RunsBase(BoardScreen):
         if gone or (row is None and self.table.cursor is not None and self.table.is_gone(self.table.cursor)):
             self.details.show(list(gone_facts()), title="Run", note="")
         elif self.whole is not None and self.whole.run.run_id == key:
-            facts = list(whole_facts(self.whole, self.dash.now(), self.dash.metric_rules))
+            room = self.details.inner_width - _LABELS - 4
+            facts = list(whole_facts(self.whole, self.dash.now(), self.dash.metric_rules, width=room))
             self.details.show(facts, title=safe(self.whole.run.name, 60), note="")
         elif row is not None:
             self.details.show(list(row_facts(row, self.dash.now())), title=safe(row.name, 60), note="")
@@ -378,6 +382,7 @@ class RunsBase(BoardScreen):
 
     def on_resize(self) -> None:
         """There may be room for the details now."""
+        self.call_after_refresh(self.show_details)
         self.call_after_refresh(self.ask_whole)
 
     def tick(self) -> None:

@@ -41,7 +41,8 @@ def status_of(row: RunRow) -> Span:
 
 def name_line(row: RunRow, width: int) -> Line:
     """Draw a run's name with the environments where it is live and the versions registered from it, in words
-    where there is room, else by their glyphs; the name is cut before these are."""
+    where there is room, else by their glyphs; the name is cut before these are. A ``width`` of 0 gives what is
+    the least that it may take."""
     name: Line = ((safe(row.name, _LONGEST_NAME), "dim" if row.deleted else "text"),)
     if not row.live and not row.versions:
         return name
@@ -50,9 +51,10 @@ def name_line(row: RunRow, width: int) -> Line:
         glyphs = [span for span, there in ((LIVE, row.live), (REGISTERED, row.versions)) if there]
         words = tuple(glyphs)
     strong: Line = ((name[0][0], "strong"),)
-    room = max(0, width - width_of(words) - 1)
-    gap = 2 if width_of(name) + 2 + width_of(words) <= width else 1
-    return (*cut(strong, room), (" " * gap, "text"), *words)
+    cells = width_of(name) + 1 + width_of(words)
+    if 0 < width < cells:
+        strong = cut(strong, max(0, width - width_of(words) - 1))
+    return (*strong, (" " if 0 < width <= cells else "  ", "text"), *words)
 
 
 def _standing(row: RunRow) -> Line:

@@ -182,6 +182,7 @@ class Choosing(RunsBase):
         memory = self.memory
 
         def then() -> None:
+            self.table.reveal_column(sort[0])
             if memory is not None:
                 memory.change(remember)
 
@@ -209,7 +210,6 @@ class Choosing(RunsBase):
             self.dash.say_quietly(f"{sort_words(self.sort)}: there is no column further on")
             return
         self._order((columns[at], self._first_way(columns[at])))
-        self.table.reveal_column(columns[at])
 
     def on_run_table_heading_clicked(self, event: RunTable.HeadingClicked) -> None:
         """A click on a heading sorts."""

@@ -23,7 +23,8 @@ _BETTER = {"min": "lower is better", "max": "higher is better"}
 
 def _about(column: RunColumn) -> tuple[Line, Line, Line]:
     """Return kind, number of runs, and what else is to be known of a column."""
-    note = _BETTER.get(column.better or "", "") or ("" if column.varies else "the same in all")
+    same = "" if column.varies else "the same in all" if column.runs else "in no run"
+    note = _BETTER.get(column.better or "", "") or same
     counted: Line = ((f"{column.runs:,}" if column.runs else "", "text"),)
     return ((_KINDS.get(column.kind, safe(column.kind, 12)), "dim"),), counted, ((note, "dim"),)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from rich.cells import cell_len
 
+from mlops_dash.answers.curves import curve
 from mlops_dash.answers.run_shapes import RunRow, RunWhole
 from mlops_dash.answers.shapes import DataFacts, RunFacts
 from mlops_dash.domain.metrics import MetricRules, direction, primary_metric
@@ -18,16 +19,18 @@ from mlops_dash.ui.wording import Line, Span, ago, moment, number, plural, safe,
 _MOST = 200  # metrics, parameters or tags that are listed
 _KEY = 22  # cells of the longest key that values are aligned after
 _LONG = 240  # characters of a value that are laid out; it is copied whole
+_LEAST_CURVE = 4  # cells
 _BETTER = {"min": "↓", "max": "↑"}
 
 
-def whole_facts(whole: RunWhole, now: datetime, rules: MetricRules) -> Iterator[Fact]:
+def whole_facts(whole: RunWhole, now: datetime, rules: MetricRules, *, width: int = 60) -> Iterator[Fact]:
     """Yield the facts of a run: where it is live, how it went, what it came from.
 
     Args:
         whole: the run.
         now: the present.
         rules: tell which metric stands for it and which way each is better.
+        width: cells for a value; curves are as long as that allows.
     """
     run = whole.run
     yield Fact("run", ((safe(run.run_id, 80), "run"),), run.run_id, f"run:{run.run_id}")
@@ -36,7 +39,7 @@ def whole_facts(whole: RunWhole, now: datetime, rules: MetricRules) -> Iterator[
     yield Fact("experiment", ((safe(run.experiment, 200), "text"),), run.experiment)
     yield from _source(run)
     yield Fact("", ())
-    yield from _metrics(whole, rules)
+    yield from _metrics(whole, rules, width)
     yield from _pairs("params", list(run.params.items()))
     yield Fact("", ())
     yield from _code(whole)
@@ -101,7 +104,7 @@ def _source(run: RunFacts) -> Iterator[Fact]:
         yield Fact("source", ((safe(run.source_name, _LONG), "text"),), run.source_name)
 
 
-def _metrics(whole: RunWhole, rules: MetricRules) -> Iterator[Fact]:
+def _metrics(whole: RunWhole, rules: MetricRules, width: int) -> Iterator[Fact]:
     metrics = whole.run.metrics
     first = primary_metric(metrics, rules)
     keys = sorted(metrics, key=lambda key: (key != first, key not in whole.curves, key))
@@ -109,6 +112,7 @@ def _metrics(whole: RunWhole, rules: MetricRules) -> Iterator[Fact]:
     wide = min(_KEY, max((cell_len(safe(key, _KEY)) for key in shown), default=0))
     values = {key: number(metrics[key]) for key in shown}
     cells = max(map(len, values.values()), default=0)
+    room = width - wide - 3 - cells - 2
     for key in shown:
         better = _BETTER.get(direction(key, rules) or "", " ")
         line: list[Span] = [
@@ -117,8 +121,8 @@ def _metrics(whole: RunWhole, rules: MetricRules) -> Iterator[Fact]:
             (f"{better} ", "dim"),
             (f"{values[key]:>{cells}}", "strong" if key == first else "text"),
         ]
-        if len(curve := whole.curves.get(key, ())) > 1:
-            line.append((f"  {sparkline(curve)}", "accent"))
+        if len(points := whole.curves.get(key, ())) > 1 and room >= _LEAST_CURVE:
+            line.append((f"  {sparkline(curve(points, room))}", "accent"))
         yield Fact("metrics", tuple(line), f"{key}={metrics[key]!r}")
     if len(keys) > _MOST:
         every = "\n".join(f"{key}={metrics[key]!r}" for key in keys)

@@ -20,6 +20,7 @@ from mlops_dash.ui.widgets.table import Cell, Column, Give, Table
 from mlops_dash.ui.wording import Line
 
 Answer = TypeVar("Answer")
+_AROUND = 8  # lines of the screen that are not the list's
 
 
 class Choice(Struct, frozen=True):
@@ -80,7 +81,7 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
         background: $background 55%;
         #box {
             width: 84; max-width: 96%;
-            height: auto; max-height: 86%;
+            height: auto; max-height: 100%;
             background: $panel;
             border: round $primary;
             border-title-color: $primary;
@@ -90,8 +91,7 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
         #typed Static { width: auto; padding: 0 1; color: $primary; background: $panel; }
         #typed Input { width: 1fr; height: 1; border: none; padding: 0; background: $panel; }
         #typed Input:focus { border: none; background-tint: transparent 0%; }
-        #choices { height: auto; max-height: 100%; background: $panel; margin: 1 0; }
-        #rows { height: auto; max-height: 30; }
+        #choices { height: auto; background: $panel; margin: 1 0; }
     }
     """
 
@@ -157,6 +157,10 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
             self.call_after_refresh(self.choices.select, key)
         self.query_one(Input).focus()
 
+    def on_resize(self) -> None:
+        """The list takes what the dialog's other lines leave of the screen."""
+        self.choices.styles.max_height = max(1, self.app.size.height - _AROUND)
+
     def offer(self) -> None:
         """Show what there is now."""
         self.choices.show(list(self.offered()))
@@ -173,7 +177,8 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow."""
         event.stop()
-        self.choices.narrow(event.value)
+        if self.choices.narrow(event.value) and event.value:
+            self.choices.select(self.choices.key_at(0))
         self.say(())
         self.typed(event.value)
 

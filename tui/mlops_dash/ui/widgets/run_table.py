@@ -19,6 +19,8 @@ _LEAD = 4  # cells of mark and status before the name
 _GAP = 2
 _NAME_SHARE = 0.42  # of the width, at most, where other columns want room
 _LEAST_NAME = 8
+_ROOMY = 96  # cells from which where a run is live is told in words
+_WORDS = 200  # cells that are enough for any name
 
 
 class Shown(Struct, frozen=True):
@@ -43,7 +45,8 @@ class RunTable(IndexTable[RunRow]):
     """Runs of an index.
 
     Args:
-        name_of: draws a run's name with what is to be known of it beside it, on at most so many cells.
+        name_of: draws a run's name with what is to be known of it beside it, in words if so many cells are
+            enough.
         glyph_of: the glyph of its status.
     """
 
@@ -52,6 +55,7 @@ class RunTable(IndexTable[RunRow]):
         Binding("right", "columns(1)", show=False),
     ]
     NAME: ClassVar[str] = "attributes.run_name"
+    _SHORT: ClassVar[str] = ""  # the name with glyphs beside it in place of words
 
     class HeadingClicked(Message):
         """A heading was clicked: that of the column with ``id``."""
@@ -106,7 +110,8 @@ class RunTable(IndexTable[RunRow]):
         """Columns grow, and never shrink: they stand still while one scrolls."""
         wide = self._wide
         for row in rows:
-            wide[self.NAME] = max(wide.get(self.NAME, 0), width_of(self._name_of(row, 200)))
+            for key, cells in ((self.NAME, _WORDS), (self._SHORT, 0)):
+                wide[key] = max(wide.get(key, 0), width_of(self._name_of(row, cells)))
             for column in self.columns:
                 text, role = column.cell(row)
                 cells = min(column.most, width_of(((text, role),)))
@@ -122,11 +127,11 @@ class RunTable(IndexTable[RunRow]):
         """Return the cells of the name, and the columns beside it that fit with theirs."""
         name = max(self._wide.get(self.NAME, 0), 6)
         rest = self.columns[self.first :]
-        wanted = sum(_GAP + self._cells(column) for column in rest)
-        if _LEAD + name + wanted > width and rest:
-            room = int(width * _NAME_SHARE)
-            # the name gives way only as far as another column needs it
-            name = max(min(name, room), min(name, width - _LEAD - wanted), _LEAST_NAME)
+        room = width - _LEAD - sum(_GAP + self._cells(column) for column in rest)
+        if name > room and rest:  # the name gives way, but only as far as another column needs it
+            wanted = name if width >= _ROOMY else self._wide.get(self._SHORT, 0)
+            least = max(min(wanted, int(width * _NAME_SHARE)), _LEAST_NAME)
+            name = max(min(name, room), least)
         name = max(1, min(name, width - _LEAD))
         shown: list[tuple[Shown, int]] = []
         at = _LEAD + name
@@ -188,16 +193,22 @@ class RunTable(IndexTable[RunRow]):
         _, shown = self.plan(width - 1)
         role = "title" if self.has_focus else "strong"
         left: Line = (("─ ", "faint"), (self.title, role), *self.headline, (" ", "faint"))
-        hidden = len(self.columns) - len(shown)
         right: Line = ()
-        if hidden:
-            last = self.first + len(shown)
-            back, on = "‹ " if self.first else "", " ›" if last < len(self.columns) else ""
-            count = f"columns {self.first + 1}–{last} of {len(self.columns)}"
-            right = ((f" {back}{count if width >= 100 else f'{last} of {len(self.columns)}'}{on} ─", "dim"),)
-        room = width - width_of(right)
-        left = cut(left, room)
-        return (*left, ("─" * max(0, room - width_of(left)), "faint"), *right)
+        for text in self._counted(len(shown)):
+            right = ((f" {text} ─", "dim"),)
+            if width_of(left) + width_of(right) <= width:
+                break
+        left = cut(left, width - width_of(right))
+        return (*left, ("─" * max(0, width - width_of(left) - width_of(right)), "faint"), *right)
+
+    def _counted(self, shown: int) -> list[str]:
+        """Return which columns are in sight, the longest form first; none where all are."""
+        last, count = self.first + shown, len(self.columns)
+        if shown == count:
+            return []
+        back, on = "‹ " if self.first else "", " ›" if last < count else ""
+        forms = (f"columns {self.first + 1}–{last} of {count}", f"{last} of {count}", f"{last}/{count}", "")
+        return [f"{back}{form}{on}".strip() for form in forms]
 
     def _headings(self, width: int) -> Line:
         name, shown = self.plan(width - 1)
