@@ -16,7 +16,8 @@ flavors:
     env: {conda: conda.yaml, virtualenv: python_env.yaml}
     python_version: 3.11.7
 signature:
-  inputs: '[{"type": "double", "name": "age", "required": true}, {"type": "long", "name": "n", "required": false}]'
+  inputs: '[{"type": "double", "name": "age", "required": true},
+    {"type": "long", "name": "n", "required": false}]'
   outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 3]}}]'
   params: '[{"name": "top_k", "dtype": "long", "default": 5, "shape": null}]'
 """
@@ -80,8 +81,13 @@ dependencies:
     facts = model_facts(ModelFiles(b"flavors: {}", None, conda))
     assert isinstance(facts, ModelFacts)
     assert facts.packages == {
-        "python": "3.10.4", "cython": "0.29", "pip": "<=23", "openblas": "any", "mlflow": "2.9.2", "numpy": "any",
-    }  # fmt: skip
+        "python": "3.10.4",
+        "cython": "0.29",
+        "pip": "<=23",
+        "openblas": "any",
+        "mlflow": "2.9.2",
+        "numpy": "any",
+    }
 
 
 def test_python_from_its_own_file():
@@ -102,7 +108,8 @@ def deep(levels: int) -> bytes:
         (b"- a\n", "no settings"),
         (b"", "no settings"),
         (b"a: !!python/object/apply:os.system ['touch loaded']\n", "no YAML"),
-        (deep(100_000), "nested too deeply"),
+        (deep(500), "nested too deeply"),
+        (deep(100_000), "cannot be read"),
         (b"a: &a [x]\nb: {<<: *a}\n", "nested too deeply"),
         (b"a:\n" + b"- 1\n" * 300_000, "too large"),
     ],

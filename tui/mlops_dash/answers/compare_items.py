@@ -202,7 +202,7 @@ def _place(
     if subject.run_id is None:
         return "no registered model and no run is known"
     logged = [one for one in rows if one["model_id"] and one["artifact_location"]]
-    ready = [one for one in logged if (one["status"] or "READY").endswith("READY")] or logged
+    ready = [one for one in logged if one["status"] in (None, "READY")] or logged
     if ready:
         return ModelPlace(ready[0]["artifact_location"], subject.run_id, None, ready[0]["model_id"])
     path = _logged_path(tags.get(subject.run_id, {}).get(_HISTORY_TAG))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import structs
@@ -17,7 +18,7 @@ from mlops_dash.answers.compare_shapes import (
     TextLine,
 )
 from mlops_dash.cli.output import paint
-from mlops_dash.cli.tables import table, width
+from mlops_dash.cli.tables import cut, table, width
 from mlops_dash.domain.text import visible
 from mlops_dash.ui.wording import number, plural, short
 
@@ -127,7 +128,7 @@ class _Page:
         if why and not parts[0]:
             parts = [paint("PACKAGES", "bold")]
         for reason, places in why.items():
-            parts.append(f"  {', '.join(places)}: unknown: {visible(reason, 400)}")
+            parts.append(self._wrapped("  ", f"{', '.join(places)}: unknown: {reason}"))
         return "\n".join(part for part in parts if part)
 
     def _side_by_side(self, title: str, rows: Sequence[tuple[bool, str, Sequence[str | None]]]) -> str:
@@ -158,13 +159,13 @@ class _Page:
             f"  {self.base} {base} → {', '.join(map(str, places))} {head}: {told.get(code.status, 'unknown')}"
         ]
         if code.reason:
-            lines.append(f"    {visible(code.reason, 400)}")
+            lines += self._wrapped("    ", code.reason).splitlines()
         lines += _commits("+", code.ahead, code.ahead_count)
         lines += _commits("-", code.behind, code.behind_count)
         lines += _files(code)
         if code.diff:
             lines.append(f"    git diff {base} {head} shows the lines")
-        return "\n".join(line if len(line) <= self.room else f"{line[: self.room - 1]}…" for line in lines)
+        return "\n".join(cut(line, self.room) for line in lines)
 
     # -- parts --------------------------------------------------------------------------------------
 
@@ -189,6 +190,14 @@ class _Page:
             ]
             parts.append(table(heads, rows, room=self.room))
         return "\n\n".join(parts)
+
+    def _wrapped(self, indent: str, text: str) -> str:
+        """Return a sentence in lines that fit."""
+        return "\n".join(
+            textwrap.wrap(
+                visible(text, 400), self.room, initial_indent=indent, subsequent_indent=f"{indent}  "
+            )
+        )
 
     def _none(self, title: str, there_are: bool) -> str:
         return f"{paint(title, 'bold')}\n  no difference" if there_are else ""
