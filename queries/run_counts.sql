@@ -5,5 +5,5 @@ select count(*) filter (
            and ($everywhere or list_contains($experiments::varchar[], experiment_id))) as total,
        count(*) filter (
          where status in ('RUNNING', 'SCHEDULED') and lifecycle_stage is distinct from 'deleted') as running,
-       count(odd_run_id) > 0 as odd
+       coalesce(bool_or(replace(run_key::varchar, '-', '') <> run_id), false) as odd
 from run having count(*) > 0;
