@@ -1,6 +1,8 @@
 -- Which runs does a condition of a filter hold for? Parts of an expression on run as r, put together by answers/filters.
 -- {value}, {key}, {first} and {last} are parameters, {op} is a comparator of SQL, {column} a column of ours and {test}
 -- one of the tests; nothing of it is text that was typed. A run that has no such thing fails every test, as in MLflow.
+-- NaN is above every number for DuckDB and for MLflow it is not; metrics that are NaN have no value here. Infinities
+-- are the largest numbers in MLflow's databases, which only a filter with as large a number can tell: bounded.
 
 -- name: metric
 r.run_key in (select run_key from metric where key = {key} and {test})
@@ -13,12 +15,6 @@ r.run_key in (select run_key from tag where key = {key} and {test})
 
 -- name: attribute
 coalesce({test}, false)
-
--- name: run_id_is
-r.run_key = run_key_of({value})
-
--- name: run_id_in
-r.run_key in (select run_key_of(unnest({value}::varchar[])))
 
 -- name: dataset
 r.run_key in (select i.run_key from dataset_input as i join dataset as d using (dataset_id) where {test})
@@ -70,17 +66,25 @@ r.run_key in (
 -- name: not_listed
 {column} not in (select unnest({value}::varchar[]))
 
--- name: lower_case
-translate({column}, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')
+-- name: case_aside
+case when strlen({column}) = length({column}) then lower({column})
+  else translate({column}, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') end {op} {value}
 
 -- name: metric_compared
-value {op} {value} and is_nan is not true
+{column} {op} {value}
 
 -- name: metric_differs
-(value <> {value} or is_nan)
+({column} <> {value} or is_nan)
+
+-- name: bounded
+case {column} when 'infinity'::double then 1.7976931348623157e308 when '-infinity'::double then -1.7976931348623157e308
+  else {column} end
 
 -- name: number_compared
-try_cast({column} as double) {op} {value} and not isnan(try_cast({column} as double))
+try_cast({column} as double) {op} {value}
+
+-- name: number_above
+try_cast({column} as double) {op} {value} and lower({column}) not like '%nan%'
 
 -- name: number_differs
 coalesce(try_cast({column} as double) <> {value}, {column} is not null)

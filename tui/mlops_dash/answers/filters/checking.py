@@ -8,7 +8,7 @@ from mlops_dash.errors import FilterError
 
 DEEPEST = 50
 """How deep conditions may be nested: DuckDB's own limit is far off, and nobody reads deeper ones."""
-MOST = 100
+MOST = 50
 """How many conditions a filter may have: DuckDB plans a join for each."""
 
 

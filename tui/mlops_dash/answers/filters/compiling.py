@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # SQLite, and so MLflow on it, takes the case of these letters alone for the same
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_LARGEST = sys.float_info.max
 _SQL = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "like": "like", "ilike": "like"}
 _SQL |= {"not like": "not like", "not ilike": "not like"}
 _COLUMNS = {
@@ -59,10 +61,7 @@ class Compiler:
         return f"({joint.join(self.expression(part) for part in node.parts)})"
 
     def _condition(self, condition: Condition) -> str:
-        named = (condition.field.entity, condition.field.key)
-        if named == ("attribute", "run_id") and condition.comparator in ("=", "!=", "in", "not in"):
-            return self._run_id(condition)
-        column = _COLUMNS.get(named)
+        column = _COLUMNS.get((condition.field.entity, condition.field.key))
         if condition.comparator in ABSENCE:
             there = self._where(condition, "true" if column is None else _part("given", column=column))
             return there if condition.comparator == "is not null" else _part("opposite", test=there)
@@ -78,11 +77,6 @@ class Compiler:
             return _part(name, environments=self._bind(environments), run_ids=self._bind(run_ids), test=test)
         return _part(name, test=test)
 
-    def _run_id(self, condition: Condition) -> str:
-        one = condition.comparator in ("=", "!=")
-        same = _part("run_id_is" if one else "run_id_in", value=self._bind(condition.value))
-        return same if condition.comparator in ("=", "in") else _part("opposite", test=same)
-
     def _test(self, condition: Condition, column: str) -> str:
         nature, comparator, value = condition.field.nature, condition.comparator, condition.value
         negative = comparator in ("!=", "not in")
@@ -90,9 +84,11 @@ class Compiler:
             name = "not_within" if negative else "within"
             return _part(name, column=column, first=self._bind(value.first), last=self._bind(value.last))
         if isinstance(value, int | float) and nature is not Nature.MOMENT:
-            kind = "metric" if nature is Nature.NUMBER else "number"
-            name = f"{kind}_differs" if negative else f"{kind}_compared"
-            return _part(name, column=column, op=_SQL[comparator], value=self._bind(value))
+            if nature is Nature.NUMBER and abs(value) >= _LARGEST:
+                column = _part("bounded", column=column)
+            return _part(
+                _numeric(nature, comparator), column=column, op=_SQL[comparator], value=self._bind(value)
+            )
         if nature is Nature.BRANCH:
             hashes = self._bind(commits_of(condition, self.facts))
             return _part("not_listed" if negative else "listed", column=column, value=hashes)
@@ -103,13 +99,21 @@ class Compiler:
         if isinstance(value, tuple):
             return _part("not_listed" if negative else "listed", column=column, value=self._bind(value))
         if isinstance(value, str) and comparator.endswith("ilike"):
-            column, value = _part("lower_case", column=column), value.translate(_LOWER)
+            bound = self._bind(value.translate(_LOWER))
+            return _part("case_aside", column=column, op=_SQL[comparator], value=bound)
         return _part("compared", column=column, op=_SQL[comparator], value=self._bind(value))
 
     def _bind(self, value: object) -> str:
         name = f"f{len(self.parameters) + 1}"
         self.parameters[name] = list(value) if isinstance(value, tuple) else value
         return f"${name}"
+
+
+def _numeric(nature: Nature, comparator: str) -> str:
+    kind = "metric" if nature is Nature.NUMBER else "number"
+    if comparator == "!=":
+        return f"{kind}_differs"
+    return "number_above" if kind == "number" and comparator in (">", ">=") else f"{kind}_compared"
 
 
 def _part(name: str, **words: str) -> str:

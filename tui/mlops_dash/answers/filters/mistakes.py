@@ -95,14 +95,15 @@ class _Stumble:
         return f", “{visible(self.piece, 40)}” stands there" if self.piece else ""
 
     def _no_comparator(self) -> FilterError:
+        apart = self.at == self.end or self.text[self.at - 1].isspace()
+        if self.before.endswith(".") and apart:
+            message = f"a key is missing after {self.before}{self._found()}"
+            return self._error(message, "write it right after the dot; keys with blanks stand in backticks")
         if not self.piece:
             return self._error(f"a comparator is missing after {self.before}", f"there are {COMPARATORS}")
-        if self.before.endswith("."):
-            message = f"a key is missing after {self.before}{self._found()}"
-            return self._error(message, "there is no blank in it; keys with blanks stand in backticks")
         field = _PLAIN_FIELD.search(self.text, max(0, self.at - 200), self.at)
         rest = _IN_KEYS.match(self.text, self.at)
-        if field and rest and self.piece not in _QUOTES:
+        if field and rest and not apart:
             key = visible(field.group(2) + rest.group(), 80)
             message = f"“{visible(self.piece, 40)}” can stand in a key only if the key is in backticks"
             return self._error(message, f"write {field.group(1)}.`{key}`")

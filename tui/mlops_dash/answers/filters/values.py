@@ -15,7 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000
 _EXACT = 2**63
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{8}")
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\([4-7][0-7]{2}|.)", re.DOTALL)
 _ESCAPES = frozenset("\\'\"abfnrtvxNuU\n01234567")
 
 
@@ -76,7 +76,7 @@ def _item(item: Operand) -> str:
 
 
 def _known_escape(found: re.Match[str]) -> str:
-    """Keep what Python knows; before anything else a backslash stands for itself, as Python reads it, too."""
+    """Keep what Python knows; before anything else a backslash stands for itself, which Python warns of."""
     return found.group() if found.group(1) in _ESCAPES else "\\" + found.group()
 
 
