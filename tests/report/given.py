@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct, structs
 
 from mlops_dash.answers.compare_shapes import (
     CodeBetween,
@@ -168,3 +173,58 @@ def plain_curves() -> CurvesAnswer:
         )
         curves.append(curve(place, "r2", [0.48]))
     return CurvesAnswer(NOW, tuple(curves), "histories of 1 run could not be read: it is gone")
+
+
+# whatever runs of it says so: in the title, which any script could set
+EVIL = (
+    "</script><script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
+    "</title></style></textarea>--><svg onload=document.title='ran'>"
+    "<a href=\"javascript:document.title='ran'\">"
+    "<b>bold</b>&lt;i&gt;{{ 7 * 7 }}{% raw %}%{x}${1}\u2028\u202e\x1b]52;c;\x07\ud800'\"` "
+)
+_OURS = {"better", "status", "kind"}  # fields with words of ours
+
+
+def hostile(value: Any, evil: Callable[[str], str] = lambda text: EVIL + text) -> Any:
+    """Return an answer with hostile text before every text of it."""
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return evil(value)
+    if isinstance(value, tuple):
+        return tuple(hostile(entry, evil) for entry in value)
+    if isinstance(value, Struct):
+        fields = {name: getattr(value, name) for name in value.__struct_fields__ if name not in _OURS}
+        return structs.replace(value, **{name: hostile(entry, evil) for name, entry in fields.items()})
+    return value
+
+
+def large(items: int = 100, metrics: int = 5000, params: int = 1000) -> CompareAnswer:
+    """As many items as there may be with more metrics and parameters than a page can hold."""
+    runs = tuple(item(place, f"fit-{place}") for place in range(items))
+    found = [
+        metric(
+            f"class_{n}/recall", *(((place * 7919 + n) % 1000) / 1000 for place in range(items)), better="max"
+        )
+        if n % 2
+        else metric(f"count_{n}", *[float(n)] * items)
+        for n in range(metrics)
+    ]
+    long = [text(f"layer_{n}", *("y" * 5000 + str(place) for place in range(items))) for n in range(params)]
+    plain_params = [text("alpha", *(str(10 ** (place % 7) / 1000) for place in range(items)))]
+    code = tuple(
+        CodeBetween(place, "1" * 40, f"{place:x}" * 20, "ahead", ahead_count=1, diff=DIFF * 500)
+        for place in range(1, items)
+    )
+    return CompareAnswer(
+        NOW, runs, 0, tuple(found), (*plain_params, *long), (), code, (), (), (), (), (None,) * items
+    )  # fmt: skip
+
+
+def large_curves(items: int = 100, keys: int = 50, points: int = 400) -> CurvesAnswer:
+    """Histories of many metrics of many items."""
+    values: list[float | None] = [step / points for step in range(points)]
+    return CurvesAnswer(
+        NOW,
+        tuple(
+            curve(place, f"class_{2 * n + 1}/recall", values) for n in range(keys) for place in range(items)
+        ),
+    )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from mlops_dash.answers.compare_shapes import CodeBetween, CommitLine, CompareAnswer
 from mlops_dash.answers.report import words
 
-_DIFF = 1_500_000  # characters of all diffs of a report
+_DIFF = 450_000  # characters of all diffs of a report
 _LINE = 2_000  # characters of one line of a diff
-_COMMITS = 5_000  # commits of a report, files likewise
+_COMMITS = 2_000  # commits of a report, files likewise
 
 
 @dataclass(frozen=True, slots=True)

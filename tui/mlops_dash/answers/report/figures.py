@@ -16,7 +16,7 @@ from mlops_dash.answers.report.look import look
 from mlops_dash.domain.metrics import MetricRules, can_be_ranked, primary_metric
 
 _FIGURES = 24  # of curves
-_POINTS = 240_000  # of all curves: some 8 MB
+_POINTS = 160_000  # of all curves: some 5 MB
 _LABELLED = 16  # letters at the ends of so many curves can still be told apart
 
 

@@ -28,6 +28,8 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 
+_LARGE = 5_000  # cells from which on a browser should lay out only what is seen
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -81,6 +83,7 @@ def page(
             primary=None if chosen is None else words.line(chosen),
             parts=_parts(found, code),
             tables={table.id: table for table in found},
+            large=sum(len(table.rows) for table in found) * len(answer.items) > _LARGE,
             groups=group_table(answer),
             code=code,
             curves=drawn,
@@ -155,9 +158,9 @@ def _item(answer: CompareAnswer, place: int, primary: str | None, metrics: Table
     return Item(
         words.letter(place),
         look(place),
-        words.line(item.label),
+        words.line(item.label, 100),
         words.line(item.kind),
-        words.line(item.note),
+        words.line(item.note, 160),
         words.line(item.ref),
         shown,
         row.cells[place] if row else None,

@@ -9,10 +9,10 @@ from typing import Protocol, TypeVar
 from mlops_dash.answers.compare_shapes import CompareAnswer, DataLine, Group, MetricLine, TextLine
 from mlops_dash.answers.report import words
 
-CELLS = 40_000  # of one table: a browser lays them out within seconds
+CELLS = 12_000  # of one table: what a browser lays out within a second or two
 _SHORT = 120  # characters of a text in its cell; the rest unfolds
 _WHOLE = 20_000  # characters of a text at most
-_TEXT = 4_000_000  # characters of all unfolding texts of a report
+_TEXT = 2_000_000  # characters of all unfolding texts of a report
 
 
 class _Line(Protocol):

@@ -111,7 +111,10 @@ def plotted(text: object, limit: int = _PLOTTED) -> str:
 
 def command(refs: Sequence[str], baseline: int) -> str:
     """Return the command that makes the comparison again."""
-    words = ["mlops-dash", "compare", *(shlex.quote(ref) for ref in refs)]
+    words = ["mlops-dash", "compare"]
     if baseline:
-        words += ["--baseline", shlex.quote(refs[baseline])]
+        words += ["--baseline", str(baseline)]
+    if any(ref.startswith("-") for ref in refs):
+        words.append("--")
+    words += [shlex.quote(ref) for ref in refs]
     return line(" ".join(words), 20_000)
