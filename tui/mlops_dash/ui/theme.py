@@ -76,7 +76,7 @@ THEMES = (
             "dash-data": "#0b6e66",
             "dash-unknown": "#6f6545",
             "dash-series0": "#1f5fc4",
-            "dash-series1": "#a84f08",
+            "dash-series1": "#9a4705",
             "dash-series2": "#0b7268",
             "dash-series3": "#a8246f",
             "dash-series4": "#6e5f00",
