@@ -36,61 +36,64 @@ s{n}.v nulls last
 -- turned around, because NaN, the greatest of all, comes after every number both ways
 -s{n}.v nulls last
 
+-- name: ranked
+-- numbers first, then texts, each in its order; the few values there are, are sorted in place of the many runs
+left join (
+  with x as ({source}),
+  d as (
+    select value,
+           rank() over (order by n {direction} nulls last, case when n is null then value end {direction})::integer as v
+    from (select value, case when isfinite(y) then y end as n
+          from (select value, {number} as y from (select distinct value from x where value is not null)))
+  )
+  select x.run_key, d.v from x join d on d.value = x.value
+) as s{n} on s{n}.run_key = r.run_key
+
+-- name: by_rank
+s{n}.v nulls last
+
+-- name: as_number
+try_cast(value as double)
+
+-- name: as_text
+null::double
+
 -- name: param
-left join (select run_key, try_cast(value as double) as n, value as v from param where key = $sort{n})
-  as s{n} on s{n}.run_key = r.run_key
+select run_key, value from param where key = $sort{n}
 
 -- name: tag
-left join (select run_key, null::double as n, value as v from tag where key = $sort{n})
-  as s{n} on s{n}.run_key = r.run_key
+select run_key, value from tag where key = $sort{n}
 
 -- name: code_commit
-left join (select run_key, null::double as n, value as v from tag where key = 'mlflow.source.git.commit')
-  as s{n} on s{n}.run_key = r.run_key
+select run_key, value from tag where key = 'mlflow.source.git.commit'
 
 -- name: code_fact
-left join (
-  select t.run_key, null::double as n, coalesce(c.{column}, p.{column}) as v
-  from tag as t
-  left join git_commit as c on c.hash = t.value
-  left join commit_position as p on p.commit_hash = t.value
-  where t.key = 'mlflow.source.git.commit'
-) as s{n} on s{n}.run_key = r.run_key
+select t.run_key, coalesce(c.{column}, p.{column}) as value
+from tag as t
+left join git_commit as c on c.hash = t.value
+left join commit_position as p on p.commit_hash = t.value
+where t.key = 'mlflow.source.git.commit'
 
 -- name: code_branch
-left join (
-  select t.run_key, null::double as n, nullif(p.branches, '') as v
-  from tag as t join commit_position as p on p.commit_hash = t.value
-  where t.key = 'mlflow.source.git.commit'
-) as s{n} on s{n}.run_key = r.run_key
+select t.run_key, nullif(p.branches, '') as value
+from tag as t join commit_position as p on p.commit_hash = t.value
+where t.key = 'mlflow.source.git.commit'
 
 -- name: data
-left join (
-  select i.run_key, null::double as n, min(d.{column}) as v from dataset_input as i join dataset as d using (dataset_id)
-  group by i.run_key
-) as s{n} on s{n}.run_key = r.run_key
+select i.run_key, min(d.{column}) as value from dataset_input as i join dataset as d using (dataset_id) group by i.run_key
 
 -- name: version
-left join (
-  select run_key_of(run_id) as run_key, max(try_cast({column} as double)) as n, max({column}) as v from (
-    select coalesce(nullif(v.run_id, ''), m.run_id) as run_id, v.name, v.version
-    from model_version as v
-    left join logged_model as m on m.model_id = regexp_extract(v.source, '^models:/(m-[^/]+)$', 1))
-  where run_id is not null group by all
-) as s{n} on s{n}.run_key = r.run_key
+select run_key_of(run_id) as run_key, max_by({column}, coalesce(try_cast(version as double), 0)) as value
+from (
+  select coalesce(nullif(v.run_id, ''), m.run_id) as run_id, v.name, v.version
+  from model_version as v
+  left join logged_model as m on m.model_id = regexp_extract(v.source, '^models:/(m-[^/]+)$', 1))
+where run_id is not null group by run_id
 
 -- name: live
-left join (
-  select run_key_of(run_id) as run_key, null::double as n, min(environment) as v
-  from (select unnest($live_runs::varchar[]) as run_id, unnest($live_environments::varchar[]) as environment)
-  group by run_id
-) as s{n} on s{n}.run_key = r.run_key
-
--- name: by_value
--- numbers first, then texts, each in its order
-case when s{n}.v is null then 2 when isfinite(s{n}.n) then 0 else 1 end,
-case when isfinite(s{n}.n) then s{n}.n end {direction} nulls last,
-case when s{n}.n is null or not isfinite(s{n}.n) then s{n}.v end {direction} nulls last
+select run_key_of(run_id) as run_key, min(environment) as value
+from (select unnest($live_runs::varchar[]) as run_id, unnest($live_environments::varchar[]) as environment)
+group by run_id
 
 -- name: has_metric
 select 1 from metric where key = $key limit 1

@@ -1,5 +1,5 @@
 -- The commits of some runs, with what the repository says of them.
-select t.run_id, t.value as commit, coalesce(c.author, p.author) as author, coalesce(c.subject, p.subject) as subject,
+select t.run_key::varchar as run_key, t.value as commit, coalesce(c.author, p.author) as author, coalesce(c.subject, p.subject) as subject,
        p.branches as branch
 from tag as t
 left join git_commit as c on c.hash = t.value

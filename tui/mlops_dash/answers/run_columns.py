@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlops_dash.answers.facts import Asks
-from mlops_dash.answers.run_names import FIXED, METRIC, PARAM, TAG, column_id
+from mlops_dash.answers.run_names import FIXED, METRIC, PARAM, TAG, column_id, split_id
 from mlops_dash.answers.run_shapes import RunColumn, RunColumns
 from mlops_dash.domain.metrics import MetricRules, direction, primary_metric
 
 MOST_KEYS = 20_000
 """Of each kind, those that most runs have."""
 
+_QUESTIONS = {
+    "attribute": "run_columns_own", "code": "run_columns_code", "data": "run_columns_data",
+    "version": "run_columns_versions",
+}  # fmt: skip
 _METRICS_SHOWN = 4
 _PARAMS_SHOWN = 4
 _BEFORE = ("attributes.experiment",)
@@ -51,14 +55,16 @@ def run_columns(
 
 
 def _facts(store: Asks, live_runs: Mapping[str, Sequence[str]]) -> list[RunColumn]:
-    rows = {row["id"]: (row["runs"], row["varies"]) for row in store.records("run_columns_facts")}
+    told: dict[str, tuple[int, bool]] = {}
+    for kind, question in _QUESTIONS.items():
+        for row in store.records(question):
+            told |= {column_id(kind, key): (fact["runs"], fact["varies"]) for key, fact in row.items()}
     live = {run for runs in live_runs.values() for run in runs}
-    rows["live.environment"] = (len(live), len(live_runs) > 1)
+    told["live.environment"] = (len(live), len(live_runs) > 1)
     found = []
     for column in FIXED:
-        prefix, _, key = column.partition(".")
-        kind = "attribute" if prefix == "attributes" else prefix
-        found.append(RunColumn(column, kind, key, *rows.get(column, (0, False))))
+        kind, key = split_id(column)
+        found.append(RunColumn(column, kind, key, *told.get(column, (0, False))))
     return found
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from mlops_dash.answers.facts import Asks
 from mlops_dash.answers.filters import CompiledFilter
 from mlops_dash.answers.run_names import METRIC, PARAM, TAG, column_id, split_id
@@ -19,6 +21,7 @@ from mlops_dash.store.questions import fragments
 _WIDTH = 16
 _OWN_ID = re.compile(r"[0-9a-f]{32}")
 _MOST_NAMED = 3
+_NOT_ENDED = ("RUNNING", "SCHEDULED")
 
 
 class AsksMore(Asks, Protocol):
@@ -41,7 +44,7 @@ class ArrowRunIndex:
     """The keys of the runs that match, in order, in one buffer (:class:`run_shapes.RunIndex`).
 
     Args:
-        odd: whether some run's key is not simply its id: ids are then asked of the store.
+        odd: whether some run's id is not simply its key: ids are then asked of the store.
     """
 
     def __init__(
@@ -89,21 +92,53 @@ class ArrowRunIndex:
         return at // _WIDTH if at >= 0 else None
 
 
+class RunsStanding(Struct, frozen=True):
+    """What is known of all runs, whichever match.
+
+    Attributes:
+        odd: whether some run's id is not simply its key.
+        counts: (experiment's id, deleted, status, how many).
+    """
+
+    odd: bool
+    counts: tuple[tuple[str | None, bool, str | None, int], ...]
+
+    def total(self, experiments: Sequence[str] | None, deleted: bool) -> int:
+        """Return how many runs there are, of some experiments or all, deleted ones counted or not."""
+        return sum(
+            count
+            for experiment, gone, _, count in self.counts
+            if (deleted or not gone) and (experiments is None or experiment in experiments)
+        )
+
+    def running(self) -> int:
+        """Return how many runs have not ended."""
+        return sum(count for _, gone, status, count in self.counts if not gone and status in _NOT_ENDED)
+
+
+def runs_standing(store: AsksMore) -> RunsStanding:
+    """Answer what is known of all runs."""
+    return RunsStanding(bool(store.ask("run_ids_odd")), tuple(store.ask("run_counts")))
+
+
 def run_index(
     store: AsksMore,
     request: RunsRequest,
     filtered: CompiledFilter | None,
     live_runs: Mapping[str, Sequence[str]] | None = None,
+    standing: RunsStanding | None = None,
 ) -> ArrowRunIndex:
     """Answer which runs match, in order.
 
     Args:
         filtered: the request's filter; ``None`` for none.
         live_runs: the runs that are live, by environment, where ``live.environment`` is sorted by.
+        standing: what is known of all runs, where it is at hand.
 
     Raises:
         UsageError: an experiment or a column to sort by is not known; names the nearest.
     """
+    standing = standing or runs_standing(store)
     experiments = experiment_ids(store, request.experiments)
     for column, _ in request.sort:
         _require(store, column)
@@ -123,11 +158,8 @@ def run_index(
         order=", ".join(order.order),
     )
     keys = b"".join(_keys(batch) for batch in store.arrow("run_index", text, parameters))
-    counts = store.ask(
-        "run_counts", deleted=request.deleted, everywhere=not request.experiments, experiments=experiments
-    )
-    total, running, odd = counts[0] if counts else (0, 0, False)
-    return ArrowRunIndex(request, keys, total, running, store, odd=odd)
+    total = standing.total(experiments if request.experiments else None, request.deleted)
+    return ArrowRunIndex(request, keys, total, standing.running(), store, odd=standing.odd)
 
 
 def _keys(batch: Any) -> memoryview:

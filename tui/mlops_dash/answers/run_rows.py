@@ -63,7 +63,7 @@ def run_rows(
     live = environments_by_run(live_runs)
     rows = {row["run_id"]: row for row in store.records("run_rows", run_ids=ids)}
     return tuple(
-        _row(rows[one], asked, values.get(one, {}), versions.get(one, ()), live.get(one, ()))
+        _row(rows[one], asked, values.get(rows[one]["run_key"], {}), versions.get(one, ()), live.get(one, ()))
         for one in run_ids
         if one in rows
     )
@@ -85,14 +85,14 @@ def _logged(store: Asks, kind: str, ids: list[str], asked: _Asked, values: dict[
         keys = [*keys, *(row["key"] for row in store.records("run_columns_tags", most=20_000))]
     for row in store.records(_QUESTIONS[kind], run_ids=ids, keys=keys, everything=everything):
         if row["value"] is not None:
-            values[row["run_id"]][column_id(kind, row["key"])] = row["value"]
+            values[row["run_key"]][column_id(kind, row["key"])] = row["value"]
 
 
 def _code(store: Asks, ids: list[str], keys: list[str], values: dict[str, Values]) -> None:
     for row in store.records("run_rows_code", run_ids=ids):
         for key in keys:
             if row[key]:
-                values[row["run_id"]][column_id("code", key)] = row[key].replace("\n", _BETWEEN)
+                values[row["run_key"]][column_id("code", key)] = row[key].replace("\n", _BETWEEN)
 
 
 def _data(store: Asks, ids: list[str], keys: list[str], values: dict[str, Values]) -> None:
@@ -100,9 +100,9 @@ def _data(store: Asks, ids: list[str], keys: list[str], values: dict[str, Values
     for row in store.records("run_rows_data", run_ids=ids):
         for key in keys:
             if row[key]:
-                found[row["run_id"], key].append(row[key])
-    for (run, key), texts in found.items():
-        values[run][column_id("data", key)] = _BETWEEN.join(dict.fromkeys(texts))
+                found[row["run_key"], key].append(row[key])
+    for (run_key, key), texts in found.items():
+        values[run_key][column_id("data", key)] = _BETWEEN.join(dict.fromkeys(texts))
 
 
 _READERS: dict[str, Callable[[Asks, list[str], list[str], dict[str, Values]], None]] = {

@@ -67,18 +67,22 @@ def _joined(
 ) -> None:
     parts = fragments("run_index")
     if kind in (METRIC, PARAM, TAG):
-        found.joins.append(parts[kind].format(n=n))
         found.parameters[f"sort{n}"] = key
-    elif kind == "code":
+    if kind == METRIC:
+        found.joins.append(parts["metric"].format(n=n))
+        found.order.append(parts[f"by_metric_{direction}"].format(n=n))
+        return
+    name, column = kind, key
+    if kind == "code":
         name = {"commit": "code_commit", "branch": "code_branch"}.get(key, "code_fact")
-        found.joins.append(parts[name].format(n=n, column=key))
+    elif kind == "version":
+        column = {"number": "version"}.get(key, key)
     elif kind == "live":
-        found.joins.append(parts["live"].format(n=n))
         pairs = [(run, environment) for environment, runs in live_runs.items() for run in runs]
         found.parameters["live_runs"] = [run for run, _ in pairs]
         found.parameters["live_environments"] = [environment for _, environment in pairs]
-    else:
-        column = {"number": "version"}.get(key, key)
-        found.joins.append(parts[kind].format(n=n, column=column))
-    by = f"by_metric_{direction}" if kind == METRIC else "by_value"
-    found.order.append(parts[by].format(n=n, direction=direction))
+    numbers = kind == PARAM or (kind, key) == ("version", "number")
+    number = parts["as_number" if numbers else "as_text"]
+    source = parts[name].format(n=n, column=column)
+    found.joins.append(parts["ranked"].format(n=n, source=source, number=number, direction=direction))
+    found.order.append(parts["by_rank"].format(n=n))

@@ -37,7 +37,7 @@ def run_index(project: Project, request: RunsRequest) -> RunIndex:
         filtered = compile_filter(request.filter, facts)
     by_live = any(split_id(column)[0] == "live" for column, _ in request.sort)
     live_runs = facts.live_runs() if by_live else None
-    return indexing.run_index(project.store, request, filtered, live_runs)
+    return indexing.run_index(project.store, request, filtered, live_runs, facts.standing())
 
 
 def run_columns(project: Project) -> RunColumns:

@@ -13,6 +13,7 @@ from mlops_dash.domain.text import visible
 from mlops_dash.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
+    from mlops_dash.answers.run_index import RunsStanding
     from mlops_dash.answers.run_shapes import RunColumns
     from mlops_dash.project import Project
 
@@ -53,6 +54,13 @@ class RunFactsOf:
             if serving.run_id is not None and not serving.of_declared:
                 found[serving.environment].append(serving.run_id)
         return {environment: tuple(dict.fromkeys(runs)) for environment, runs in found.items()}
+
+    def standing(self) -> RunsStanding:
+        """Return what is known of all runs, whichever match a filter."""
+        from mlops_dash.answers.run_index import runs_standing
+
+        store = self._project.store
+        return self._once("standing", store.changes, lambda: runs_standing(store))
 
     def columns(self) -> RunColumns:
         """Return the columns that there are."""
