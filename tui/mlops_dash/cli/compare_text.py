@@ -193,11 +193,8 @@ class _Page:
 
     def _wrapped(self, indent: str, text: str) -> str:
         """Return a sentence in lines that fit."""
-        return "\n".join(
-            textwrap.wrap(
-                visible(text, 400), self.room, initial_indent=indent, subsequent_indent=f"{indent}  "
-            )
-        )
+        lines = textwrap.wrap(visible(text, 400), self.room - len(indent), subsequent_indent="  ")
+        return "\n".join(f"{indent}{line}" for line in lines)
 
     def _none(self, title: str, there_are: bool) -> str:
         return f"{paint(title, 'bold')}\n  no difference" if there_are else ""
