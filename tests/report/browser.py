@@ -31,8 +31,8 @@ class Browser:
         assert program, "Chromium is missing: bash tests/prepare"
         theirs, self._to = os.pipe()
         self._from, answers = os.pipe()
-        # the browser reads commands from 3 and answers on 4; the shell puts the pipes there
-        shell = ["sh", "-c", f'exec "$0" "$@" 3<&{theirs} 4>&{answers}', program]
+        # it reads commands from 3 and answers on 4; bash puts pipes of any number there, dash does not
+        shell = ["bash", "-c", f'exec "$0" "$@" 3<&{theirs} 4>&{answers}', program]
         self._process = subprocess.Popen(
             [*shell, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(theirs, answers),

@@ -29,12 +29,10 @@ def test_tables_are_there_and_curves_are_drawn(browser, report):
     ]
     assert metrics[0][1] == "53.9123"
     assert browser.run("document.querySelectorAll('main table').length") == 10
-    for figure in ("curve-0", "curve-1"):
-        lines = browser.run(LINES % figure)
-        assert len(lines) == 4
-        assert all(len(line) > 200 for line in lines), "a line through all points"
+    assert [len(line) > 150 for line in browser.run(LINES % "curve-0")] == [True] * 4, "through many points"
+    assert len(browser.run(LINES % "curve-1")) == 5, "one has a gap where it is no number"
     assert browser.run("document.querySelectorAll('#scatter .scatterlayer path.point').length") == 3
-    assert len(browser.run(LINES % "parallel")) == 4
+    assert browser.run("document.querySelectorAll('#parallel .scatterlayer .trace path.point').length") > 20
 
 
 def test_nothing_is_logged_and_nothing_asked_of_the_network(browser, report):
@@ -65,7 +63,7 @@ def test_hostile_names_run_nothing_and_are_shown(browser, hostile_report):
     assert browser.run("document.title").endswith("title · comparison")
     assert browser.run("document.querySelectorAll('img, iframe, main svg a, main b').length") == 0
     assert browser.run("[...document.scripts].length") == 3
-    title = browser.run("document.querySelector('#curve-0 .ytitle').textContent")
+    title = browser.run("document.querySelector('#scatter .ytitle').textContent")
     assert title.startswith("</script><script>")
     assert browser.said == []
     assert browser.asked == [hostile_report.as_uri()]
@@ -114,7 +112,7 @@ def test_curves_change_their_axis_smooth_and_hide(browser, report, over):
     )
 
     after = browser.run(LINES % "curve-1")
-    assert len(after) == 3
+    assert len(after) == 4
     assert not set(after) & set(before)
     assert browser.run("document.querySelector('.key').getAttribute('aria-pressed')") == "false"
     assert browser.said == []

@@ -115,12 +115,7 @@ def _curve_figure(
             }
         )
     notes = (f"Left out, not being numbers: {', '.join(missing[:8])}.",) if missing else ()
-    layout = {
-        "xaxis": {"title": {"text": "step"}},
-        "yaxis": {"title": {"text": words.plotted(key)}},
-        "hovermode": "closest",
-        "showlegend": False,
-    }
+    layout = {"hovermode": "closest", "showlegend": False}  # the page has axes over steps and times
     alt = f"Curves of {words.line(key)} by step: {words.plural(len(traces), 'line')}."
     return Figure(f"curve-{number}", words.line(key), alt, traces, layout, notes)
 
