@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import readme_parts
-from bench import databases, file_stores, readings, scale, screens, servers
+from bench import databases, file_stores, looking, readings, scale, screens, servers
 from bench.house import House, open_house, say
 from bench.table import Figure, markdown
 
@@ -20,8 +20,10 @@ MEASURES: dict[str, Callable[[House], Iterator[Figure]]] = {
     "P1": screens.startup,
     "P2": readings.first_sync,
     "P3": readings.refresh,
+    "P4": looking.looking,
     "P5": readings.repository,
     "P6": screens.memory,
+    "P7": looking.comparing,
     "P8": screens.stalls,
     "P9": scale.scale,
     "P10": servers.tracking_server,

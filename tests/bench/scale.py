@@ -9,26 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.house import House, kept_folder, say
+from bench.looking import AND, TYPED, filtered
 from bench.readings import open_at, require, took
 from bench.stores import Shape, add_run, make_store, remove_run
 from bench.table import Figure, middle
+from mlops_dash.answers.run_shapes import RunsRequest
 
 SIZES = (100_000, 1_000_000)
-FILTER = """
-select r.run_id, r.name, m.value from runs as r
-join metrics as m on m.run_id = r.run_id and m.key = 'metric_0' and m.value < 0.2
-join params as p on p.run_id = r.run_id and p.key = 'param_1' and p.value = 'adam'
-order by m.value limit 200
-"""
+
+
+FILTER = RunsRequest("".join(TYPED) + AND)
 
 
 @dataclass(slots=True)
 class Taken:
-    """What was measured at one size: seconds, megabytes of memory and bytes of the cache."""
+    """What was measured at one size: seconds, megabytes of memory and bytes of the cache.
+
+    Attributes:
+        filter: from the key to the painted rows.
+        query: of the store alone, for it.
+    """
 
     sync: float
     refresh: float
     filter: float
+    query: float
     memory: float
     cache: int
 
@@ -39,7 +44,10 @@ def scale(house: House) -> Iterator[Figure]:
     text = "100,000 runs of this shape"
     yield Figure("P9", "first sync of 1,000,000 runs", "s", many.sync, few.sync, text, 11)
     yield Figure("P9", "refresh after one new run, 1,000,000 runs", "s", many.refresh, few.refresh, text, 2)
-    yield Figure("P9", "filter by a metric and a parameter", "s", many.filter, few.filter, text, 4)
+    yield Figure(
+        "P9", "filter by a metric and a parameter, key to painted", "s", many.filter, few.filter, text, 4
+    )
+    yield Figure("", "the query alone", "ms", many.query * 1000, few.query * 1000, text)
     yield Figure("", "resident memory at its highest, sync of 1,000,000 runs", "MB", many.memory)
     yield Figure("", "cache on the disk, 1,000,000 runs", "MB", many.cache / 1e6)
 
@@ -61,7 +69,7 @@ def _measured(house: House, runs: int) -> Taken:
     size = sum(file.stat().st_size for file in cache.rglob("*.duckdb"))
     with open_at(folder, cache) as project:
         project.refresh()
-        filters = [took(lambda: project.store.sql(FILTER)) for _ in range(7)]
+        queries = [took(lambda: project.run_index(FILTER)) for _ in range(7)]
         refreshes, added = [], []
         try:
             for number in range(house.rounds + 1):
@@ -71,7 +79,8 @@ def _measured(house: House, runs: int) -> Taken:
         finally:
             for run_id in added:
                 remove_run(store, run_id)
-    taken = Taken(middle(syncs), middle(refreshes[1:]), middle(filters), memory, size)
+    filters = [filtered(house, folder, cache) for _ in range(3)]
+    taken = Taken(middle(syncs), middle(refreshes[1:]), middle(filters), middle(queries), memory, size)
     say(f"  P9 {runs:,} runs: refresh {taken.refresh * 1000:.0f} ms, filter {taken.filter * 1000:.0f} ms")
     return taken
 

@@ -44,6 +44,7 @@ class Terminal:
     ) -> None:
         self.columns, self.rows = columns, rows
         self._chunks: list[tuple[float, bytes]] = []
+        self._seen: tuple[int, pyte.Screen, pyte.ByteStream] | None = None  # frames that were looked at
         self.ended = False
         self.started = time.perf_counter()
         self.pid, self._fd = pty.fork()
@@ -82,6 +83,18 @@ class Terminal:
                     return seen - self.started
             if self.ended or time.perf_counter() > deadline:
                 raise TimeoutError(f"{texts} not seen; the last frame:\n" + "\n".join(self.frame()))
+
+    def after(self, keys: str, texts: Sequence[str], timeout: float = 60.0) -> float:
+        """Type ``keys`` and return the seconds until the first later frame that shows all ``texts``.
+
+        Raises:
+            TimeoutError: no frame showed them.
+        """
+        self._pump(0.0)
+        self._drawn()
+        pressed = time.perf_counter()
+        self.press(keys)
+        return self.started + self.wait_for(texts, timeout) - pressed
 
     def settle(self, seconds: float) -> None:
         """Let the program run on for ``seconds``."""
@@ -150,11 +163,24 @@ class Terminal:
         plain = _ESCAPES.sub(b"", b"".join(data for _, data in self._chunks))
         return all(word in plain for text in wanted for word in text.split())
 
-    def _first_frame(self, texts: Sequence[str]) -> float | None:
+    def _drawn(self) -> None:
+        """Draw all frames so far: only later ones are looked at from now on."""
         screen = pyte.Screen(self.columns, self.rows)
         stream = pyte.ByteStream(screen)
-        for at, data in self._chunks:
+        for _, data in self._chunks:
             stream.feed(data)
+        self._seen = (len(self._chunks), screen, stream)
+
+    def _first_frame(self, texts: Sequence[str]) -> float | None:
+        if self._seen is None:
+            screen = pyte.Screen(self.columns, self.rows)
+            first, stream = 0, pyte.ByteStream(screen)
+        else:
+            first, screen, stream = self._seen
+        for number, (at, data) in enumerate(self._chunks[first:], first + 1):
+            stream.feed(data)
+            if self._seen is not None:
+                self._seen = (number, screen, stream)
             shown = "\n".join(screen.display)
             if all(text in shown for text in texts):
                 return at
