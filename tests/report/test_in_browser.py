@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+from mlops_dash import demo
 from mlops_dash.answers.report import write_report
 from report.given import large, large_curves
 
@@ -139,6 +145,25 @@ def test_it_prints(browser, report):
     assert browser.run("[...document.querySelectorAll('.plot')].every((plot) => plot.dataset.drawn)")
 
 
+def test_what_the_command_line_writes_of_the_sample_project(browser, tmp_path):
+    folder = demo.unpack(tmp_path / "team")
+    path = tmp_path / "report.html"
+    command = [sys.executable, "-m", "mlops_dash", "compare", "production", "staging", "--html", str(path)]
+    subprocess.run(command, cwd=folder, env=_environment(tmp_path), check=True, capture_output=True)
+
+    browser.open(path)
+
+    assert browser.draw() == 4
+    assert [row[0].split("\n")[0] for row in browser.run(CELLS % "metrics")][:2] == ["rmse", "mae"]
+    assert len(browser.run(LINES % "curve-0")) == 2
+    assert "Combine ridge regression and gradient boosting" in browser.run(
+        "document.querySelector('#code').innerText"
+    )
+    assert browser.run("document.querySelectorAll('#code .diff .add').length") > 20
+    assert browser.said == []
+    assert browser.asked == [path.as_uri()]
+
+
 def test_too_much_is_still_shown(browser, tmp_path):
     path = write_report(tmp_path / "large.html", large(), large_curves(), title="large")
 
@@ -147,3 +172,8 @@ def test_too_much_is_still_shown(browser, tmp_path):
     assert browser.draw() == 6
     assert browser.run("document.querySelectorAll('#metrics tbody tr').length") == 120
     assert browser.said == []
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    ours = {"MLOPS_DASH_CACHE_DIR": str(folder / "cache"), "MLOPS_DASH_STATE_DIR": str(folder / "state")}
+    return {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")} | ours

@@ -183,6 +183,16 @@ def test_items_with_one_run_share_its_curve(tmp_path):
     assert [trace["name"] for trace in figure["data"]] == ["A, B", "C", "D"]
 
 
+def test_items_in_one_place_share_their_label(tmp_path):
+    answer = structs.replace(
+        plain(), params=(), metrics=(metric("a", 1.0, 1.0, 2.0, 3.0), metric("b", 5.0, 5.0, 6.0, 6.0))
+    )
+
+    figures = json.loads(read(_written(tmp_path, answer)).one("script", id="facts").raw)["figures"]
+
+    assert [trace["text"][0] for trace in figures["parallel"]["data"][:4]] == ["A, B", "", "C, D", ""]
+
+
 def test_hostile_texts_stay_text(hostile_page):
     shown = EVIL.replace("\u2028", "‹2028›").replace("\u202e", "‹202E›").replace("\x1b", "␛")
     shown = " ".join(shown.replace("\x07", "␇").replace("\ud800", "\ufffd").split())

@@ -37,13 +37,14 @@ class Between:
     """What lies between the baseline's commit and another one.
 
     Attributes:
-        who: letters of the items with that commit.
+        who, verb: letters of the items with that commit; they have or it has.
         words: the relation as a sentence.
         files: (path, lines added, lines removed), ``None`` for a binary file.
         notes: what is missing and why, each a sentence.
     """
 
     who: str
+    verb: str
     base: str
     head: str
     status: str
@@ -75,12 +76,12 @@ def between(answer: CompareAnswer) -> list[Between]:
 
 
 def _part(found: CodeBetween, items: list[int], baseline: int, room: int, rows: int) -> tuple[Between, int]:
-    who = words.letters(items)
+    who, verb = words.letters(items), "has" if len(items) == 1 else "have"
     rows = max(rows, 10)
     ahead, behind, files = found.ahead[:rows], found.behind[:rows], found.files[:rows]
     notes = [] if found.reason is None else [words.line(found.reason)]
     for shown, count, what in (
-        (len(ahead), found.ahead_count, f"commits that only {who} has"),
+        (len(ahead), found.ahead_count, f"commits that only {who} {verb}"),
         (len(behind), found.behind_count, f"commits that only {words.letter(baseline)} has"),
         (len(files), len(found.files), "changed files"),
     ):
@@ -93,6 +94,7 @@ def _part(found: CodeBetween, items: list[int], baseline: int, room: int, rows: 
         notes.append("The diff is longer than what is shown.")
     part = Between(
         who,
+        verb,
         words.line((found.base or "")[:10]),
         words.line((found.head or "")[:10]),
         found.status,

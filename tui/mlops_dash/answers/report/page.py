@@ -177,7 +177,7 @@ def _parts(found: list[Table], code: list[Between]) -> list[Part]:
 
 def _says(table: Table) -> str:
     if not table.total:
-        return "none" if not table.notes else "unknown"
+        return "unknown" if table.notes else "none"
     if not table.differing:
-        return f"{words.plural(table.total, table.what)}, all the same"
+        return f"{table.total:,}, all the same"
     return f"{table.differing:,} of {table.total:,} differ"

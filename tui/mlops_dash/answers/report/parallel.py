@@ -41,7 +41,7 @@ def parallel_figure(answer: CompareAnswer, primary: str | None) -> Figure | None
         notes.append(f"{left:,} more that differ are not drawn.")
     if len(placed) < len(params):
         other = words.plural(len(params) - len(placed), "parameter")
-        notes.append(f"{other} with neither numbers nor a few words not drawn.")
+        notes.append(f"{other} not drawn: fewer than two values, or neither numbers nor a few words.")
     chosen = next((axis for axis in metrics if axis.key == primary), None)
     traces = [_line(answer, place, shown, chosen) for place in range(len(answer.items))]
     if chosen is not None:
@@ -108,7 +108,7 @@ def _line(answer: CompareAnswer, place: int, shown: Sequence[_Placed], chosen: A
     drawn = look(place)
     value = None if chosen is None else chosen.values[place]
     name = words.letter(place)
-    start = next((axis for axis, entry in enumerate(shown) if entry.places[place] is not None), 0)
+    start, letters = _begins(shown, place)
     label = words.plotted(answer.items[place].label, 40)
     line: dict[str, Any] = {"dash": drawn.dash, "width": 2.2}
     meta: dict[str, Any] = {"item": place}
@@ -122,7 +122,7 @@ def _line(answer: CompareAnswer, place: int, shown: Sequence[_Placed], chosen: A
         "name": name,
         "x": list(range(len(shown))),
         "y": [entry.places[place] for entry in shown],
-        "text": [name if axis == start else "" for axis in range(len(shown))],
+        "text": [letters if axis == start else "" for axis in range(len(shown))],
         "textposition": "middle left",
         "hovertext": [
             f"<b>{name}</b> {label}<br>{words.plotted(entry.key)} = {entry.said[place]}" for entry in shown
@@ -133,6 +133,19 @@ def _line(answer: CompareAnswer, place: int, shown: Sequence[_Placed], chosen: A
         "meta": meta,
         "cliponaxis": False,
     }
+
+
+def _begins(shown: Sequence[_Placed], place: int) -> tuple[int, str]:
+    """Return the axis where an item's line begins and the letters that stand there: those of all items that
+    begin in the same place, for the first of them."""
+
+    def start(item: int) -> tuple[int, float | None]:
+        axis = next((axis for axis, entry in enumerate(shown) if entry.places[item] is not None), 0)
+        return axis, shown[axis].places[item]
+
+    own = start(place)
+    alike = [item for item in range(len(shown[0].places)) if start(item) == own]
+    return own[0], ", ".join(words.letter(item) for item in alike) if alike[0] == place else ""
 
 
 def _part(axis: Axis, value: float) -> float:

@@ -138,11 +138,16 @@
   function scatter() {
     const [x, y] = ["x", "y"].map((name) => facts.axes[Number(document.getElementById(`scatter-${name}`).value)]);
     const figure = facts.figures.scatter;
+    const there = new Map(); // one label for all items in the same place
     let both = 0;
     figure.data.forEach((trace, place) => {
-      trace.x = [x.values[place]];
-      trace.y = [y.values[place]];
-      both += x.values[place] !== null && y.values[place] !== null;
+      const where = [x.values[place], y.values[place]];
+      [trace.x, trace.y, trace.text] = [[where[0]], [where[1]], [trace.name]];
+      both += !where.includes(null);
+      const first = there.get(String(where));
+      if (!first) return there.set(String(where), trace);
+      first.text[0] += `, ${trace.name}`;
+      trace.text[0] = "";
     });
     figure.layout.xaxis.title.text = x.title;
     figure.layout.yaxis.title.text = y.title;
