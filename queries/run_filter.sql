@@ -1,8 +1,10 @@
--- Which runs does a condition of a filter hold for? Parts of an expression on run as r, put together by answers/filters.
--- {value}, {key}, {first} and {last} are parameters, {op} is a comparator of SQL, {column} a column of ours and {test}
--- one of the tests; nothing of it is text that was typed. A run that has no such thing fails every test, as in MLflow.
--- NaN is above every number for DuckDB and for MLflow it is not; metrics that are NaN have no value here. Infinities
--- are the largest numbers in MLflow's databases, which only a filter with as large a number can tell: bounded.
+-- Which runs does a condition of a filter hold for? Parts of an expression on run as r, for answers/filters.
+-- {value}, {key}, {first} and {last} are parameters, {op} is a comparator of SQL, {column} a column of ours
+-- and {test} one of the tests; nothing of it is text that was typed. A run that has no such thing fails every
+-- test, as in MLflow. NaN is above every number for DuckDB and in MLflow it is not; metrics that are NaN have
+-- no value here. Infinities are the largest numbers in MLflow's databases, which only a filter with as large a
+-- number can tell: bounded. ILIKE takes the case of ASCII's letters aside in SQLite, and of all letters in
+-- other stores; what is behind a server is not known and taken for the former.
 
 -- name: metric
 r.run_key in (select run_key from metric where key = {key} and {test})
@@ -67,8 +69,11 @@ r.run_key in (
 {column} not in (select unnest({value}::varchar[]))
 
 -- name: case_aside
-case when strlen({column}) = length({column}) then lower({column})
-  else translate({column}, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') end {op} {value}
+case
+  when exists (select 1 from source_state where name = 'tracking' and kind not in ('mlflow-sqlite', 'mlflow-http'))
+    then lower({column}) {op} lower({value})
+  when strlen({column}) = length({column}) then lower({column}) {op} {value}
+  else translate({column}, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') {op} {value} end
 
 -- name: metric_compared
 {column} {op} {value}

@@ -111,6 +111,7 @@ _RUNS: dict[str, dict[str, Any]] = {
         "params": {
             "long": LONG, "blank": " 1 ", "percent": "100%", "under": "a_b", "slash": "a\\b",
             "lines": "one\ntwo", "doubled": "it''s", "escaped": "it\\'s", "alpha": "1_000",
+            "spoken": 'say ""hi"" now', "spoken2": 'say \\"hi\\" now',
             "bool": "True", "select": "1", "and": "or", "class": "x", "is": "null", "1st": "first",
         },
         "tags": {"a b": "blank", "a-b": "dash", "a:b": "colon"},

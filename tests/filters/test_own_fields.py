@@ -10,6 +10,7 @@ import pytest
 
 from filters.conftest import Tracked, found
 from known_facts import KnownFacts, sha
+from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.errors import FilterError, UsageError
 
 _A, _B, _C = f"ab{sha(1)[2:]}", f"ab{sha(2)[2:]}", sha(3)
@@ -169,6 +170,18 @@ def test_or_joins_what_mlflow_finds(tracked: Tracked) -> None:
     assert either == set().union(*(tracked.theirs(part) for part in parts))
     both = tracked.ours(" or ".join(f"({part} and metrics.rmse < 1)" for part in parts))
     assert both == set().union(*(tracked.theirs(f"{part} and metrics.rmse < 1") for part in parts))
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"), [("mlflow-sqlite", "r1"), ("mlflow-http", "r1"), ("mlflow-postgresql", "r1 r2")]
+)
+def test_the_case_of_letters_is_taken_aside_as_the_store_does_it(kind: str, names: str) -> None:
+    facts = KnownFacts()
+    with closing(facts.store):
+        facts.run("r1", tags={"place": "KöLN"})
+        facts.run("r2", tags={"place": "KÖLN"})
+        facts.store.set_source(SourceStatus("tracking", kind, Freshness.OK))
+        assert " ".join(sorted(found(facts.store, "tags.place ilike 'kö%'"))) == names
 
 
 def test_an_unknown_branch_is_told_with_its_place() -> None:

@@ -78,6 +78,13 @@ params.lines LIKE 'one%two'
 params.lines = 'one
 two'
 params.doubled = 'it''s'
+params.doubled = "it''s" and params.percent = "100%"
+params.doubled = 'it''s' and params.percent = '100%'
+tags."team" = "red" and params."solver" = "l-bfgs" and tags.note = "it's"
+params.spoken = "say ""hi"" now"
+params.spoken2 = "say \\"hi\\" now"
+params.spoken2 = "say \\"hi\\" now" and params.percent = "100%"
+params.slash = "a\\b" and params.percent = "100%"
 params.escaped = 'it\\'s'
 params.blank = '1'
 params.blank = ' 1 '

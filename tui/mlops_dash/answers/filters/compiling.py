@@ -17,7 +17,7 @@ from mlops_dash.store.questions import fragments
 if TYPE_CHECKING:
     from mlops_dash.answers.filters import FilterFacts
 
-# SQLite, and so MLflow on it, takes the case of these letters alone for the same
+# as SQLite does it; other stores go on from there
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _LARGEST = sys.float_info.max
 _SQL = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "like": "like", "ilike": "like"}

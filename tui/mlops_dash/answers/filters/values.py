@@ -60,8 +60,7 @@ def _item(item: Operand) -> str:
     if "\\" not in item.written and "\n" not in item.written and item.written.count(item.written[0]) == 2:
         return item.written[1:-1]
     try:
-        text = ast.literal_eval(_ESCAPE.sub(_known_escape, item.written))
-        assert isinstance(text, str)
+        text = str(ast.literal_eval(_ESCAPE.sub(_known_escape, item.written)))
         text.encode()
     except (ValueError, SyntaxError):
         text = "\0"
