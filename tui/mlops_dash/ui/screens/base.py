@@ -243,6 +243,10 @@ class BoardScreen(Screen[None]):
             self._asked_from.focus()
 
     def on_prompt_done(self, event: Prompt.Done) -> None:
+        """Take what was typed."""
+        self.prompt_done(event)
+
+    def prompt_done(self, event: Prompt.Done) -> None:
         """Take what was typed; given up, a filter shows all again."""
         self.close_prompt()
         if event.purpose == "filter" and event.text is None:

@@ -63,7 +63,7 @@ class RunsScreen(Writing, Choosing):
     def why_not_mark_range(self) -> str | None:
         """Nothing to begin with."""
         if not self.table.marks:
-            return "mark the first one with space"
+            return "no run is marked: mark the first one with space"
         return self.why_not_mark()
 
     def do_mark_range(self) -> None:

@@ -29,6 +29,7 @@ from mlops_dash.ui.widgets.run_table import RunTable
 from mlops_dash.ui.wording import Line, plural, safe
 
 if TYPE_CHECKING:
+    from mlops_dash.answers.shapes import LiveAnswer
     from mlops_dash.ui.board import Board
     from mlops_dash.ui.reader import Reader
 
@@ -60,6 +61,7 @@ class RunsBase(BoardScreen):
         self.whole: RunWhole | None = None
         self.failed: Exception | None = None
         self._reader: Reader | None = None
+        self._seen: LiveAnswer | None = None  # the board's answer when facts were asked for last
         self._asked: RunsRequest | None = None  # what the answer that is awaited will be to
         self._stand: Stand | None = None
         self._refreshing = False  # the answer that is awaited changes neither filter nor order
@@ -74,7 +76,6 @@ class RunsBase(BoardScreen):
 
     def on_mount(self) -> None:
         """Begin to ask."""
-        super().on_mount()
         self.again()
         self.table.focus()
 
@@ -85,8 +86,7 @@ class RunsBase(BoardScreen):
 
     def on_screen_resume(self) -> None:
         """Catch up with what changed meanwhile."""
-        super().on_screen_resume()
-        if self.index is not None:
+        if self._seen is not self.dash.answer:
             self.again()
 
     # -- asking -------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class RunsBase(BoardScreen):
 
     def again(self) -> None:
         """Facts may have changed; the project may be another one."""
-        reader = self.dash.reader
+        reader, self._seen = self.dash.reader, self.dash.answer
         if reader is None:
             self.show_state()
         elif reader is not self._reader:
@@ -136,11 +136,11 @@ class RunsBase(BoardScreen):
             return
         text = former.filter if former is not None else self.filter
         order = former.sort if former is not None else (self.sort,)
+        self._then = self._then if refresh and then is None else then
         refresh = refresh and (former is None or self._refreshing)
         self._refreshing = refresh
         request = RunsRequest(text if filter is None else filter, sort=(sort,) if sort else order)
         self._asked, self._stand = request, self._look_from(refresh)
-        self._then = then if then is not None or not refresh else self._then
         self._wanted_columns = columns if columns is not None else self.wanted_columns
         reader.ask(
             INDEX,
@@ -329,7 +329,8 @@ class RunsBase(BoardScreen):
 
     def _say_failed(self, error: Exception) -> None:
         text = error.message if isinstance(error, DashError) else str(error)
-        facts = [Fact("", ((safe(text, 1000), "bad"),), text)]
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        facts = [Fact("", ((safe(line, 1000), "bad"),), text) for line in lines[:20]]
         if isinstance(error, DashError) and error.remedy:
             facts.append(Fact("how", ((safe(error.remedy, 1000), "text"),), error.remedy))
         facts.append(Fact("", (("r reads everything again", "dim"),)))

@@ -41,8 +41,8 @@ def status_of(row: RunRow) -> Span:
 
 def name_line(row: RunRow, width: int) -> Line:
     """Draw a run's name with the environments where it is live and the versions registered from it, in words
-    where there is room, else by their glyphs; the name is cut before these are. A ``width`` of 0 gives what is
-    the least that it may take."""
+    where there is room, else by their glyphs; the name is cut before these are. The least that it may take is
+    drawn for a ``width`` of 0."""
     name: Line = ((safe(row.name, _LONGEST_NAME), "dim" if row.deleted else "text"),)
     if not row.live and not row.versions:
         return name

@@ -104,10 +104,10 @@ class Choosing(RunsBase):
             bar.say_wrong(error)
         return True
 
-    def on_prompt_done(self, event: Prompt.Done) -> None:
+    def prompt_done(self, event: Prompt.Done) -> None:
         """Keep the filter that was typed, or return to the former one."""
         if event.purpose != "filter":
-            super().on_prompt_done(event)
+            super().prompt_done(event)
         elif event.text is None:
             self.close_prompt()
             if self.filter != self._before or self._asked is not None:

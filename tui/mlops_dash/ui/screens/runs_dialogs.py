@@ -84,6 +84,8 @@ class ColumnsDialog(Chooser[tuple[str, ...]]):
         Binding("ctrl+r", "default", show=False, priority=True),
     ]
 
+    keys_of_its_own = frozenset({"space"})
+
     def __init__(self, columns: Sequence[RunColumn], shown: Sequence[str], default: Sequence[str]) -> None:
         super().__init__(
             "Columns",

@@ -52,9 +52,9 @@ class Writing(RunsBase):
         hint = "NAME.csv, .json, .md or .parquet"
         self.prompt("export", "write to", value=_DEFAULT, hint=hint)
 
-    def on_prompt_done(self, event: Prompt.Done) -> None:
+    def prompt_done(self, event: Prompt.Done) -> None:
         """Write, unless a file is there: then ask."""
-        super().on_prompt_done(event)
+        super().prompt_done(event)
         text = (event.text or "").strip()
         if event.purpose == "export" and text:
             self._path = Path(text).expanduser()

@@ -37,6 +37,15 @@ class Choice(Struct, frozen=True):
     text: str
 
 
+class Typed(Input):
+    """What narrows the list. A blank is a key of the dialog's, where it has one for it."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Tell whether a key is text."""
+        mine = isinstance(self.screen, Chooser) and key in self.screen.keys_of_its_own
+        return not mine and super().check_consume_key(key, character)
+
+
 class Said(Bar):
     """The line at the bottom of the dialog: its keys, or what it has to say."""
 
@@ -75,6 +84,7 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
         Binding("escape", "give_up", show=False, priority=True),
         Binding("tab,shift+tab", "nothing", show=False, priority=True),
     ]
+    keys_of_its_own: ClassVar[frozenset[str]] = frozenset()
     DEFAULT_CSS = """
     Chooser {
         align: center middle;
@@ -142,7 +152,7 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
         """Lay out."""
         self.choices.can_focus = False
         box = Container(
-            Horizontal(Static("›", markup=False), Input(placeholder=self._hint), id="typed"),
+            Horizontal(Static("›", markup=False), Typed(placeholder=self._hint), id="typed"),
             self.choices,
             Said(self._keys),
             id="box",
