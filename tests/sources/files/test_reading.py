@@ -242,6 +242,13 @@ def test_histories_are_read_on_demand(files: Files, board: Board) -> None:
     assert history_of(source, [run.name, "../0"], ["../tags/note", "none", ""]) == []
 
 
+def test_a_history_that_cannot_be_read_leaves_the_others(files: Files, board: Board) -> None:
+    run = files.run(loss="1 1 1\n", other="2 2 2\n")
+    (run / "metrics" / "loss").unlink()
+    (run / "metrics" / "loss").mkdir()
+    assert history_of(board.source, [run.name], ["loss", "other"]) == [(run.name, "other", 2, 2, 2.0)]
+
+
 def test_a_long_history_is_thinned_evenly(
     files: Files, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,7 +50,7 @@ class _Entry:
     Attributes:
         number: its own in the table.
         logged: how many points there are.
-        steps: how many steps they have.
+        steps: how many steps they have, about.
         token: what tells it from an older state of it.
         fine: about how many points were kept.
         used: when it was asked for last, by the clock of the histories.
@@ -203,7 +203,7 @@ class Loading:
 
     Attributes:
         complete: whether a curve that did not come has no points; set by whoever loads.
-        extents: number, count of points and count of steps of the curves that are kept.
+        extents: number, count of points and about how many steps of the curves that are kept.
     """
 
     def __init__(self, cursor: Any, numbers: Mapping[Pair, int], fine: int) -> None:

@@ -20,7 +20,7 @@ join (
 truncate staged;
 
 -- name: extents
-select curve, count(*), count(distinct step) from staged group by curve;
+select curve, count(*), approx_count_distinct(step) from staged group by curve;
 
 -- name: placed
 select curve, row_number() over (partition by curve order by step, time, rowid)::integer as place, step, time, value

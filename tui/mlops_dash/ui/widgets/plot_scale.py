@@ -68,20 +68,22 @@ class Scale:
     def _placed(self, value: float) -> float:
         return math.log10(value) if self.logarithmic else value * self._unit
 
-    def ticks(self, most: int) -> list[Tick]:
-        """Return at most about ``most`` tidy ticks with names that tell them apart."""
+    def ticks(self, most: int, *, whole: bool = False) -> list[Tick]:
+        """Return about ``most`` tidy ticks at most, with names that tell them apart; or ``whole`` ones."""
         if not self._span:
             return [(0.5, f"{self.low:.6g}")]
         if self.logarithmic and (found := self._decades(most)):
             return found
         low, high = self.low * self._unit, self.high * self._unit
         step = tidy((high - low) / max(1, most))
+        if whole:
+            step = max(1.0, step)
         if not step:
             return [(0.5, f"{self.low:.6g}")]
         first = math.ceil(low / step - 1e-9)
         count = int((high - first * step) / step + 1e-9) + 1
         values = [(first + number) * step for number in range(min(count, most + 2))]
-        name = _namer(values, step, self._unit)
+        name = "{:,.0f}".format if whole and max(-low, high) < 1e8 else _namer(values, step, self._unit)
         return [(self(value / self._unit), name(value)) for value in values if low <= value <= high]
 
     def _decades(self, most: int) -> list[Tick]:
@@ -94,7 +96,7 @@ class Scale:
             shown = [value for value in values if self.low <= value <= self.high]
             if every == 1 and len(shown) <= most + 1:
                 break
-        return [(self(value), f"{value:g}") for value in shown] if len(shown) > 1 else []
+        return [(self(value), _short(f"{value:g}")) for value in shown] if len(shown) > 1 else []
 
 
 def tidy(step: float) -> float:
@@ -110,7 +112,7 @@ def _namer(values: Sequence[float], step: float, unit: float) -> Callable[[float
     largest = max((abs(value) for value in values), default=0.0) / unit
     if largest >= 1e6 or (largest and largest < 1e-3):
         digits = max(0, math.floor(math.log10(largest)) - math.floor(math.log10(step / unit) + 1e-9))
-        return lambda value: _short(f"{value / unit:.{min(digits, 9)}e}") if value else "0"
+        return lambda value: _short(f"{value / unit:.{min(digits, 16)}e}") if value else "0"
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     return lambda value: f"{value + 0.0:.{min(decimals, 12)}f}"
 
@@ -118,7 +120,7 @@ def _namer(values: Sequence[float], step: float, unit: float) -> Callable[[float
 def _short(text: str) -> str:
     """Return ``1.5e6`` for ``1.5e+06``."""
     head, _, power = text.partition("e")
-    return f"{head}e{int(power)}"
+    return f"{head}e{int(power)}" if power else text
 
 
 def across(axis: str, low: float, high: float, most: int) -> tuple[Scale, list[Tick]]:
@@ -129,9 +131,7 @@ def across(axis: str, low: float, high: float, most: int) -> tuple[Scale, list[T
     """
     scale = Scale(low, high)
     if axis == STEP:
-        ticks = scale.ticks(most)
-        whole = [(at, name) for at, name in ticks if "." not in name or "e" in name]
-        return scale, whole if len(whole) > 1 else ticks[:1]
+        return scale, scale.ticks(most, whole=True)
     seconds = (high - low) / 1000 / max(1, most)
     apart = next((span for span in _SPANS if span >= seconds), 0) or 86400 * (tidy(seconds / 86400) or 1)
     if high - low < 2000:  # less than one tidy second

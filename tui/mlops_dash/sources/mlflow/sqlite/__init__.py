@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,10 +101,12 @@ class MlflowSqlite:
         # connections of its own: a refresh may be reading on another thread
         reader = Reader(self.path, write_ahead=check_header(self.path))
         try:
-            for stream in _ahead(reader, [history_sql(run_id, keys) for run_id in dict.fromkeys(run_ids)]):
-                if cancel is not None:
-                    cancel.check()
-                yield Batch(POINTS, stream, Apply.APPEND, shaped="rowno", recover=self._explain)
+            statements = [history_sql(run_id, keys) for run_id in dict.fromkeys(run_ids)]
+            with closing(_ahead(reader, statements)) as streams:
+                for stream in streams:
+                    if cancel is not None:
+                        cancel.check()
+                    yield Batch(POINTS, stream, Apply.APPEND, shaped="rowno", recover=self._explain)
         except (Cancelled, GeneratorExit, DashError):
             raise
         except Exception as error:
@@ -209,16 +211,20 @@ class MlflowSqlite:
             raise explain(error, self.path) from error
 
 
-def _ahead(reader: Reader, statements: list[str]) -> Iterator[Stream]:
+def _ahead(reader: Reader, statements: list[str]) -> Generator[Stream, None, None]:
     """Yield selections to be scanned one after the other, the next one being started meanwhile."""
     from concurrent.futures import ThreadPoolExecutor
 
     streams = [reader.stream(sql, number % 2) for number, sql in enumerate(statements)]
-    with ThreadPoolExecutor(1, "tracking-history") as thread:
-        coming = thread.submit(streams[0].started)
-        for number in range(len(streams)):
-            stream = coming.result()
-            if number + 1 < len(streams):
-                coming = thread.submit(streams[number + 1].started)
-            yield stream
+    try:
+        with ThreadPoolExecutor(1, "tracking-history") as thread:
+            coming = thread.submit(streams[0].started)
+            for number in range(len(streams)):
+                stream = coming.result()
+                if number + 1 < len(streams):
+                    coming = thread.submit(streams[number + 1].started)
+                yield stream
+                stream.close()
+    finally:
+        for stream in streams:
             stream.close()
