@@ -176,17 +176,21 @@ def test_nothing_is_changed_where_it_looks(team, folder, store):
     assert (listing(folder), listing(store.parent)) == before
 
 
-def test_hostile_names_stay_text(team, store):
+def test_hostile_names_stay_text(team, folder, store):
     evil = "\x1b]52;c;eA==\x07[/b]\u202e=cmd()"
+    (folder / "\x1b[31m\u202ex.py").write_text(f"{evil}\n")
+    third = commit(folder, evil)
     with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute("update params set key = ?, value = ? where key = 'depth'", (evil, evil))
+        connection.execute("update tags set value = ? where value = ?", (third, "2" * 40))
         connection.execute("update model_versions set name = ?", (evil,))
         connection.execute("update registered_models set name = ?", (evil,))
-    said = team("compare", f"models:/{evil}/1", f"models:/{evil}/2")
+    said = team("compare", f"models:/{evil}/1", f"models:/{evil}/3")
     assert said.code == 0, said.err
+    assert "[31m" in said.out
     assert "\x1b" not in said.out
     assert "\u202e" not in said.out
-    said = team("compare", f"models:/{evil}/1", f"models:/{evil}/2", "--json")
+    said = team("compare", f"models:/{evil}/1", f"models:/{evil}/3", "--json")
     assert "\x1b" not in said.out
     assert evil in [line["key"] for line in said.json["params"]]
 

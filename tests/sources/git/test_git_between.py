@@ -148,6 +148,9 @@ def test_nothing_that_a_repository_configures_is_run(project, tmp_path):
     project.configure("log.showSignature", "true")
     (project.root / ".git" / "info" / "attributes").write_text("* diff=evil filter=evil\n")
     project.write(".gitattributes", "* diff=evil filter=evil\n")
+    project.git("diff", f"-O{os.devnull}", one, two, check=False)
+    assert trap.exists()  # git itself runs it
+    trap.unlink()
     before = bytes_of(project.root)
     found = compared(project, one, two)
     assert "-x\n+y\n" in found.diff
