@@ -60,7 +60,7 @@ def _facts(store: Asks, live_runs: Mapping[str, Sequence[str]]) -> list[RunColum
         for row in store.records(question):
             told |= {column_id(kind, key): (fact["runs"], fact["varies"]) for key, fact in row.items()}
     live = {run for runs in live_runs.values() for run in runs}
-    told["live.environment"] = (len(live), len(live_runs) > 1)
+    told["live.environment"] = (len(live), sum(1 for runs in live_runs.values() if runs) > 1)
     found = []
     for column in FIXED:
         kind, key = split_id(column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,14 +17,16 @@ _BETWEEN = ", "  # two values of one column
 
 
 @dataclass(slots=True)
-class _Asked:
-    """Which columns are asked for, by kind."""
+class _Found:
+    """What is asked for, by kind of column, and what was found, by the key of the run."""
 
+    store: Asks
+    ids: list[str]
     keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     everything: bool = False
-
-    def wants(self, kind: str) -> bool:
-        return kind in self.keys or (self.everything and kind in (METRIC, PARAM, TAG))
+    values: dict[str, Values] = field(default_factory=lambda: defaultdict(dict))
+    commits: dict[str, str] = field(default_factory=dict)
+    data: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
 
 def run_rows(
@@ -34,6 +36,7 @@ def run_rows(
     live_runs: Mapping[str, Sequence[str]],
     *,
     everything: bool = False,
+    joined: bool = False,
 ) -> tuple[RunRow, ...]:
     """Answer what a table shows of some runs, in the order of ``run_ids``; those that are gone are left out.
 
@@ -41,31 +44,29 @@ def run_rows(
         columns: ids of columns; a run has a value only where it has the fact.
         live_runs: the runs that are live, by environment.
         everything: every metric, parameter and tag but MLflow's own tags, too.
+        joined: commits and datasets, too, whatever the columns are.
 
     Raises:
         UsageError: there is no such kind of column.
     """
-    ids = list(dict.fromkeys(run_ids))
-    if not ids:
-        return ()
-    asked = _Asked(everything=everything)
+    found = _Found(store, list(dict.fromkeys(run_ids)), everything=everything)
     for column in columns:
         kind, key = split_id(column)
-        asked.keys[kind].append(key)
-    values: dict[str, Values] = defaultdict(dict)
-    for kind in (METRIC, PARAM, TAG):
-        if asked.wants(kind):
-            _logged(store, kind, ids, asked, values)
-    for kind, read in _READERS.items():
-        if asked.wants(kind):
-            read(store, ids, asked.keys[kind], values)
-    versions = _versions(store, ids)
+        found.keys[kind].append(key)
+    if not found.ids:
+        return ()
+    for kind in _QUESTIONS:
+        if everything or kind in found.keys:
+            _logged(found, kind)
+    if joined or "code" in found.keys:
+        _code(found)
+    if joined or "data" in found.keys:
+        _data(found)
+    versions = _versions(store, found.ids)
     live = environments_by_run(live_runs)
-    rows = {row["run_id"]: row for row in store.records("run_rows", run_ids=ids)}
+    rows = {row["run_id"]: row for row in store.records("run_rows", run_ids=found.ids)}
     return tuple(
-        _row(rows[one], asked, values.get(rows[one]["run_key"], {}), versions.get(one, ()), live.get(one, ()))
-        for one in run_ids
-        if one in rows
+        _row(rows[one], found, versions.get(one, ()), live.get(one, ())) for one in run_ids if one in rows
     )
 
 
@@ -78,37 +79,34 @@ def environments_by_run(live_runs: Mapping[str, Sequence[str]]) -> dict[str, tup
     return {run: tuple(dict.fromkeys(environments)) for run, environments in found.items()}
 
 
-def _logged(store: Asks, kind: str, ids: list[str], asked: _Asked, values: dict[str, Values]) -> None:
-    everything = asked.everything and kind != TAG
-    keys = asked.keys.get(kind, [])
-    if asked.everything and kind == TAG:
-        keys = [*keys, *(row["key"] for row in store.records("run_columns_tags", most=20_000))]
-    for row in store.records(_QUESTIONS[kind], run_ids=ids, keys=keys, everything=everything):
+def _logged(found: _Found, kind: str) -> None:
+    rows = found.store.records(
+        _QUESTIONS[kind], run_ids=found.ids, keys=found.keys.get(kind, []), everything=found.everything
+    )
+    for row in rows:
         if row["value"] is not None:
-            values[row["run_key"]][column_id(kind, row["key"])] = row["value"]
+            found.values[row["run_key"]][column_id(kind, row["key"])] = row["value"]
 
 
-def _code(store: Asks, ids: list[str], keys: list[str], values: dict[str, Values]) -> None:
-    for row in store.records("run_rows_code", run_ids=ids):
+def _code(found: _Found) -> None:
+    keys = found.keys.get("code", [])
+    for row in found.store.records("run_rows_code", run_ids=found.ids):
+        run = row["run_key"]
+        if row["commit"]:
+            found.commits[run] = row["commit"]
         for key in keys:
             if row[key]:
-                values[row["run_key"]][column_id("code", key)] = row[key].replace("\n", _BETWEEN)
+                found.values[run][column_id("code", key)] = row[key].replace("\n", _BETWEEN)
 
 
-def _data(store: Asks, ids: list[str], keys: list[str], values: dict[str, Values]) -> None:
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for row in store.records("run_rows_data", run_ids=ids):
-        for key in keys:
-            if row[key]:
-                found[row["run_key"], key].append(row[key])
-    for (run_key, key), texts in found.items():
-        values[run_key][column_id("data", key)] = _BETWEEN.join(dict.fromkeys(texts))
-
-
-_READERS: dict[str, Callable[[Asks, list[str], list[str], dict[str, Values]], None]] = {
-    "code": _code,
-    "data": _data,
-}
+def _data(found: _Found) -> None:
+    for row in found.store.records("run_rows_data", run_ids=found.ids):
+        found.data[row["run_key"]].append((row["name"] or "", row["digest"] or ""))
+    for key in found.keys.get("data", ()):
+        for run, pairs in found.data.items():
+            texts = [text for text in (name if key == "name" else digest for name, digest in pairs) if text]
+            if texts:
+                found.values[run][column_id("data", key)] = _BETWEEN.join(dict.fromkeys(texts))
 
 
 def _versions(store: Asks, ids: list[str]) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -119,21 +117,17 @@ def _versions(store: Asks, ids: list[str]) -> dict[str, tuple[tuple[str, str], .
 
 
 def _row(
-    row: Mapping[str, Any],
-    asked: _Asked,
-    values: Values,
-    versions: tuple[tuple[str, str], ...],
-    live: tuple[str, ...],
+    row: Mapping[str, Any], found: _Found, versions: tuple[tuple[str, str], ...], live: tuple[str, ...]
 ) -> RunRow:
-    for key in asked.keys.get("attribute", ()):
+    values = found.values.get(row["run_key"], {})
+    for key in found.keys.get("attribute", ()):
         if (value := _attribute(row, key)) is not None:
             values[column_id("attribute", key)] = value
-    for key in asked.keys.get("version", ()):
+    for key in found.keys.get("version", ()):
         if versions:
-            values[column_id("version", key)] = _BETWEEN.join(
-                dict.fromkeys(name if key == "name" else number for name, number in versions)
-            )
-    if live and "live" in asked.keys:
+            texts = (name if key == "name" else number for name, number in versions)
+            values[column_id("version", key)] = _BETWEEN.join(dict.fromkeys(texts))
+    if live and "live" in found.keys:
         values[column_id("live", "environment")] = _BETWEEN.join(live)
     return RunRow(
         run_id=row["run_id"],
@@ -147,6 +141,8 @@ def _row(
         values=values,
         versions=versions,
         live=live,
+        commit=found.commits.get(row["run_key"]),
+        data=tuple(found.data.get(row["run_key"], ())),
     )
 
 

@@ -97,6 +97,8 @@ class RunRow(Struct, frozen=True):
         values: by column id, what was asked for: numbers for metrics (NaN included), text for the rest.
         versions: (model, version) registered from it.
         live: environments in which it is live.
+        commit: the commit as it was logged, where a column of the code was asked for.
+        data: (name, digest) of its datasets, where a column of the data was asked for.
     """
 
     run_id: str
@@ -110,6 +112,8 @@ class RunRow(Struct, frozen=True):
     values: dict[str, float | str]
     versions: tuple[tuple[str, str], ...] = ()
     live: tuple[str, ...] = ()
+    commit: str | None = None
+    data: tuple[tuple[str, str], ...] = ()
 
 
 class RunWhole(Struct, frozen=True):

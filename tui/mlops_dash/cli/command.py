@@ -22,6 +22,7 @@ _VERBS = {
     "demo": ("mlops_dash.cli.dashboard", "demo"),
     "live": ("mlops_dash.cli.answers", "live"),
     "compare": ("mlops_dash.cli.compare", "compare"),
+    "runs": ("mlops_dash.cli.runs", "runs"),
     "trace": ("mlops_dash.cli.answers", "trace"),
     "sql": ("mlops_dash.cli.answers", "sql"),
     "sync": ("mlops_dash.cli.answers", "sync"),

@@ -60,6 +60,7 @@ def build() -> Parser:
     _verb(verbs, "live", "what is live in every environment", csv=True)
     trace = _verb(verbs, "trace", "lineage of a reference, both directions")
     _complete(trace.add_argument("ref", metavar="REF", help="what to trace"), _environments)
+    _add_runs(verbs)
     _add_compare(verbs)
     _verb(verbs, "sync", "read all sources into the cache")
     for name, text in (("up", "start"), ("down", "stop")):
@@ -119,6 +120,23 @@ def _verb(verbs: Any, name: str, text: str, *, csv: bool = False) -> argparse.Ar
     if csv:
         form.add_argument("--csv", action="store_true", help="the table as CSV on standard output")
     return verb
+
+
+def _add_runs(verbs: Any) -> None:
+    runs = _verb(verbs, "runs", "runs of all experiments, filtered and sorted", csv=True)
+    (form,) = runs._mutually_exclusive_groups
+    form.add_argument("--md", action="store_true", help="the table as Markdown on standard output")
+    form.add_argument("--parquet", metavar="FILE", help="write the table as Parquet")
+    runs.add_argument("--experiment", metavar="E", action="append", help="name or id; repeat it for more")
+    runs.add_argument("--filter", metavar="F", help="as in MLflow's search: metrics.rmse < 0.8 and …")
+    runs.add_argument(
+        "--sort", metavar="KEY[:desc]", action="append", help="column to sort by; repeat it for more"
+    )
+    runs.add_argument(
+        "--columns", metavar="a,b,…", action="append", help="metrics.rmse, params.alpha, code.commit …"
+    )
+    runs.add_argument("--limit", metavar="N", type=int, help="runs at most; default: 50 as text, else all")
+    runs.add_argument("--deleted", action="store_true", help="deleted runs, too")
 
 
 def _add_compare(verbs: Any) -> None:

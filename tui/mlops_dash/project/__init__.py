@@ -51,6 +51,7 @@ class Project(RunQuestions):
         config: its configuration; the defaults where there is no file.
         config_path: the file, ``None`` where there is none.
         read_only: nothing may be changed through this object.
+        has_read: whether the sources were looked at since it was opened.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Project(RunQuestions):
         self.config_path = config_path
         self.read_only = read_only
         self.timeout = timeout
+        self.has_read = False
         self.store = Store.open(cache_dir() / "projects" / located.identity, located.identity)
         self._observing = threading.Lock()
         self._making = threading.RLock()  # refreshing and asking targets begin side by side
@@ -150,6 +152,7 @@ class Project(RunQuestions):
         Raises:
             Cancelled: ``cancel`` was set.
         """
+        self.has_read = True
         return self.refresher.refresh(
             thorough=thorough,
             progress=progress or (lambda _: None),

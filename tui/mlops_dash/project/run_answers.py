@@ -66,25 +66,23 @@ def runs_table(
     limit: int | None,
     deleted: bool,
 ) -> RunsAnswer:
-    """Answer with a table of runs."""
+    """Answer with a table of runs; sources that nobody has read in this process yet are read first."""
+    if not project.has_read:
+        project.refresh()
     now = datetime.now(UTC)
     facts = facts_of(project)
     known = [column.id for column in facts.columns().columns] if columns or sort else []
     chosen = resolve_columns(columns, known)
-    order = (
-        tuple(
-            (resolve_columns([column], known)[0], descending) for column, descending in sort or NEWEST_FIRST
-        )
-        if sort
-        else NEWEST_FIRST
-    )
-    request = RunsRequest(filter_text, experiments, order, deleted)
+    order = tuple((resolve_columns([column], known)[0], descending) for column, descending in sort)
+    request = RunsRequest(filter_text, experiments, order or NEWEST_FIRST, deleted)
     index = run_index(project, request)
     stop = len(index) if limit is None else min(len(index), limit)
     found: list[RunRow] = []
     for start in range(0, stop, _ROWS_AT_ONCE):
         ids = index.run_ids(start, min(stop, start + _ROWS_AT_ONCE))
-        found += rows.run_rows(project.store, ids, chosen, facts.live_runs(), everything=not columns)
+        found += rows.run_rows(
+            project.store, ids, chosen, facts.live_runs(), everything=not columns, joined=True
+        )
     if not columns:
         chosen = _columns_in(found)
     return RunsAnswer(now, request, chosen, tuple(found), len(index), index.total)

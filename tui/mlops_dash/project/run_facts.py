@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
@@ -42,17 +41,18 @@ class RunFactsOf:
             return kept[1]  # type: ignore[return-value]
 
     def live_runs(self) -> Mapping[str, Sequence[str]]:
-        """Return the ids of the runs that are live, by environment."""
+        """Return the ids of the runs that are live, by environment; none where it is not known what is."""
         return self._once("live", self._project.store.changes, self._live_runs)
 
     def _live_runs(self) -> Mapping[str, Sequence[str]]:
         from mlops_dash.answers.serving import all_serving
 
-        found: dict[str, list[str]] = defaultdict(list)
+        found: dict[str, list[str]] = {}
         for serving in all_serving(self._project.store, self._project.config):
+            runs = found.setdefault(serving.environment, [])
             # a run that is only declared where something else may be serving is not live
             if serving.run_id is not None and not serving.of_declared:
-                found[serving.environment].append(serving.run_id)
+                runs.append(serving.run_id)
         return {environment: tuple(dict.fromkeys(runs)) for environment, runs in found.items()}
 
     def standing(self) -> RunsStanding:
