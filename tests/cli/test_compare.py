@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import sqlite3
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from saying import Said, listing
@@ -200,6 +203,33 @@ def test_without_git_the_rest_is_compared(folder, store, say):
     assert said.code == 0
     assert said.json["code"]["reason"] == "there is no Git repository here"
     assert said.json["metrics"]
+
+
+def test_the_table_as_csv_and_markdown(team):
+    said = team("compare", ONE, TWO, "--csv")
+    assert (said.code, said.err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(said.out)))
+    assert list(rows[0]) == ["kind", "key", "differs", "better", "quality v1", "quality v2"]
+    found = {(row["kind"], row["key"]): row for row in rows}
+    assert float(found["metric", "rmse"]["quality v2"]) == 1 / 6
+    assert found["metric", "undefined"]["quality v2"] == "NaN"
+    assert found["package", "scikit-learn"]["quality v1"] == "1.0"
+    only = list(csv.DictReader(io.StringIO(team("compare", ONE, TWO, "--csv", "--differences").out)))
+    assert only == [row for row in rows if row["differs"] == "True"]
+    lines = team("compare", ONE, TWO, "--md").out.splitlines()
+    assert lines[0] == "| kind | key | differs | better | quality v1 | quality v2 |"
+    assert "| param | depth | True |  | 0 | 1 |" in lines
+
+
+def test_the_table_as_parquet_keeps_numbers(team, folder):
+    said = team("compare", ONE, TWO, "--parquet", folder / "c.parquet")
+    assert (said.code, said.out) == (0, "")
+    assert "c.parquet" in said.err
+    table = duckdb.sql(f"from '{folder}/c.parquet' where key = 'rmse' order by item").fetchall()
+    assert [row[-2:] for row in table] == [(1 / 5, 0.0), (1 / 6, 1 / 6 - 1 / 5)]
+    depth = duckdb.sql(f"select value from '{folder}/c.parquet' where key = 'depth' order by item")
+    assert depth.fetchall() == [("0",), ("1",)]
+    assert team("compare", ONE, TWO, "--parquet", folder / "no" / "c.parquet").code == 1
 
 
 def test_a_report_is_written_to_a_file(team, folder):

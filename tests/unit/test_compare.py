@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from known_facts import NOW, KnownFacts, sha
 from mlops_dash.answers.compare import answer, compared
 from mlops_dash.answers.compare_data import bytes_in_words, rows_of
+from mlops_dash.answers.compare_exports import write_comparison
 from mlops_dash.answers.compare_shapes import CompareAnswer, CompareItem
 from mlops_dash.config import Config, EnvironmentConfig, HttpTarget
 from mlops_dash.errors import UsageError
@@ -335,3 +337,18 @@ def test_a_frame_of_nothing_and_of_items_called_like_its_columns(given):
     assert list(asked(given, "e0" * 16, "e0" * 16).to_pandas().columns)[:2] == ["kind", "key"]
     given.alias("wine", "kind", "4")
     assert "kind (2)" in asked(given, "kind", RUN4).to_pandas().columns
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "md", "parquet"])
+def test_a_comparison_is_written_as_its_files_name_ends(given, tmp_path, form):
+    given.run("a" * 32, metrics={"rmse": 1.0}, params={"p": "=cmd()"})
+    found = asked(given, "a" * 32, "a" * 32)
+    path = write_comparison(tmp_path / f"c.{form}", found)
+    content = path.read_bytes()
+    assert b"rmse" in content
+    if form == "csv":
+        assert b"'=cmd()" in content
+    if form == "json":
+        assert json.loads(content)["params"] == [{"key": "p", "values": ["=cmd()"] * 2, "differs": False}]
+    with pytest.raises(UsageError, match="does not say what to write"):
+        write_comparison(tmp_path / "c.xls", found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops_dash.cli.command import DONE
 from mlops_dash.cli.opening import opened, refreshed, tell_sources
-from mlops_dash.cli.output import json_text, room_of_stdout, stderr, stdout
+from mlops_dash.cli.output import csv_text, json_text, md_text, room_of_stdout, stderr, stdout
 from mlops_dash.domain.text import visible
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ MOST_CURVES = 24
 
 def compare(options: Options, arguments: argparse.Namespace) -> int:
     """Print references side by side, read and asked just now."""
-    from mlops_dash.cli.compare_contract import compare_object
-    from mlops_dash.cli.compare_text import compare_text
-
     with opened(options) as project:
         status = refreshed(project)
         project.observe()
@@ -33,11 +30,28 @@ def compare(options: Options, arguments: argparse.Namespace) -> int:
         answer = project.compare(*arguments.ref, baseline=arguments.baseline)
         if arguments.html is not None:
             _report(project, answer, Path(arguments.html))
-        if arguments.json:
-            stdout(json_text(compare_object(answer, differences=arguments.differences)))
-        elif arguments.html is None:
-            stdout(compare_text(answer, room_of_stdout(), differences=arguments.differences))
+        _print(answer, arguments)
     return DONE
+
+
+def _print(answer: CompareAnswer, arguments: argparse.Namespace) -> None:
+    from mlops_dash.answers.compare_exports import compare_object, long_table, wide_table
+    from mlops_dash.cli.compare_text import compare_text
+
+    only = arguments.differences
+    if arguments.parquet is not None:
+        from mlops_dash.answers.table_files import write_parquet
+
+        path = write_parquet(Path(arguments.parquet), *long_table(answer, differences=only))
+        stderr(f"mlops-dash: wrote {visible(str(path))}")
+    elif arguments.json:
+        stdout(json_text(compare_object(answer, differences=only)))
+    elif arguments.csv:
+        stdout(csv_text(*wide_table(answer, differences=only)))
+    elif arguments.md:
+        stdout(md_text(*wide_table(answer, differences=only)))
+    elif arguments.html is None:
+        stdout(compare_text(answer, room_of_stdout(), differences=only))
 
 
 def _report(project: Project, answer: CompareAnswer, path: Path) -> None:

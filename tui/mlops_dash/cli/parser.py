@@ -140,7 +140,10 @@ def _add_runs(verbs: Any) -> None:
 
 
 def _add_compare(verbs: Any) -> None:
-    compare = _verb(verbs, "compare", "what tells runs, versions and environments apart")
+    compare = _verb(verbs, "compare", "what tells runs, versions and environments apart", csv=True)
+    (form,) = compare._mutually_exclusive_groups
+    form.add_argument("--md", action="store_true", help="the table as Markdown on standard output")
+    form.add_argument("--parquet", metavar="FILE", help="write one row for each value as Parquet")
     refs = compare.add_argument("ref", metavar="REF", nargs="+", help="what to compare: 2 to 100")
     _complete(refs, _environments)
     compare.add_argument(

@@ -1,10 +1,12 @@
-"""The JSON of a comparison, as product and tests promise it. Pure: a frozen answer in, plain values out."""
+"""Comparisons for other programs: the JSON that is promised, and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from mlops_dash.answers.compare_frames import OWN, column_names, compare_rows
 from mlops_dash.answers.compare_shapes import (
     CodeBetween,
     CommitLine,
@@ -16,6 +18,55 @@ from mlops_dash.answers.compare_shapes import (
 )
 
 JsonObject = dict[str, Any]
+Table = tuple[list[str], list[list[Any]]]
+
+_LONG = (
+    "kind", "key", "differs", "better", "item", "ref", "label", "baseline", "value", "number", "delta",
+)  # fmt: skip
+
+
+def write_comparison(path: Path, answer: CompareAnswer, *, differences: bool = False) -> Path:
+    """Write a comparison to a file, whole or not at all, as its name ends: csv, json, md or parquet.
+
+    Returns:
+        The whole path.
+
+    Raises:
+        UsageError: the name does not say how.
+        DashError: it could not be written.
+    """
+    from mlops_dash.answers.table_files import write_table
+
+    shape = long_table if path.suffix.lower() == ".parquet" else wide_table
+    document = compare_object(answer, differences=differences)
+    return write_table(path, *shape(answer, differences=differences), document=document)
+
+
+def wide_table(answer: CompareAnswer, *, differences: bool = False) -> Table:
+    """Return one row for each metric, parameter, dataset, package, part of the signature and tag, with a
+    column for each item."""
+    rows = [
+        [kind, key, differs, better, *values]
+        for kind, key, differs, better, values in compare_rows(answer)
+        if differs or not differences
+    ]
+    return [*OWN, *column_names(answer)], rows
+
+
+def long_table(answer: CompareAnswer, *, differences: bool = False) -> Table:
+    """Return one row for each value of each item, so that every column is of one type: metrics stand in
+    ``number`` with their ``delta``, the rest in ``value``."""
+    deltas = {line.key: line.deltas for line in answer.metrics}
+    rows = []
+    for kind, key, differs, better, values in compare_rows(answer):
+        if differences and not differs:
+            continue
+        metric = kind == "metric"
+        for place, (item, value) in enumerate(zip(answer.items, values, strict=True)):
+            told = [place, item.ref, item.label, place == answer.baseline]
+            measured = [None, value, deltas[key][place]] if metric else [value, None, None]
+            rows.append([kind, key, differs, better, *told, *measured])
+    return list(_LONG), rows
 
 
 def compare_object(answer: CompareAnswer, *, differences: bool = False) -> JsonObject:
