@@ -124,4 +124,10 @@ def export(board: Board, answer: CompareAnswer, path: Path) -> Path:
     """
     if path.exists():
         raise UsageError(f"{path} exists already", "type another name: nothing is overwritten")
-    raise UsageError("not built yet")
+    if path.suffix.lower() == ".html":
+        from mlops_dash.answers.report import write_report
+
+        return write_report(path, answer, all_curves(board, answer), title=path.stem)
+    from mlops_dash.answers.compare_exports import write_comparison
+
+    return write_comparison(path, answer)
