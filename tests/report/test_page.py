@@ -185,7 +185,7 @@ def test_items_with_one_run_share_its_curve(tmp_path):
 
 def test_items_in_one_place_share_their_label(tmp_path):
     answer = structs.replace(
-        plain(), params=(), metrics=(metric("a", 1.0, 1.0, 2.0, 3.0), metric("b", 5.0, 5.0, 6.0, 6.0))
+        plain(), params=(), metrics=(metric("a", 1.0, 1.0, 1.0, 3.0), metric("b", 5.0, 5.0, 6.0, 6.0))
     )
 
     figures = json.loads(read(_written(tmp_path, answer)).one("script", id="facts").raw)["figures"]

@@ -145,7 +145,13 @@ def _begins(shown: Sequence[_Placed], place: int) -> tuple[int, str]:
 
     own = start(place)
     alike = [item for item in range(len(shown[0].places)) if start(item) == own]
-    return own[0], ", ".join(words.letter(item) for item in alike) if alike[0] == place else ""
+    if alike[0] != place:
+        return own[0], ""
+    first = words.letter(place)
+    more = (
+        f" +{len(alike) - 1}" if len(alike) > 2 else "".join(f", {words.letter(item)}" for item in alike[1:])
+    )
+    return own[0], first + more
 
 
 def _part(axis: Axis, value: float) -> float:
