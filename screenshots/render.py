@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 SIZES = ((160, 45), (80, 24))
-SCREENS = {"live": (), "trace": ("v", "enter"), "help": ("question_mark",)}
+SCREENS = {
+    "live": (),
+    "runs": ("2",),
+    "compare": ("3",),
+    "trace": ("v", "enter"),
+    "help": ("question_mark",),
+}
 READY_WITHIN = 60.0  # seconds that the three model servers may take
 USER = "dev1"  # whom the board names as having started the servers
 
@@ -115,6 +121,9 @@ async def _picture(sample: Path, size: tuple[int, int], keys: tuple[str, ...], t
         app.theme = f"mlops-dash-{theme}"
         await _until(pilot, app)
         await pilot.press(*keys)
+        await pilot.pause(1.0)
+        while app.reader is not None and not app.reader.idle:
+            await pilot.pause(0.2)
         await pilot.pause(1.0)
         svg = app.export_screenshot(title="mlops-dash", simplify=True)
     app.let_go()
