@@ -178,19 +178,16 @@ def test_what_was_not_asked_for_lately_makes_room(held: Histories, monkeypatch: 
 
 
 @pytest.mark.campaign
-def test_more_than_fits_into_memory_is_thinned(
-    held: Histories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(histories._SETTINGS, "memory_limit", "32MB")
+def test_more_than_fits_into_memory_is_thinned(held: Histories) -> None:
     rows = duckdb.sql(
-        "select 'run' as run_id, 'loss' as key, i as step, i as time, (i = 234567)::double as value "
-        "from range(1000000) as r(i)"
+        "select 'run' as run_id, 'loss' as key, i as step, i as time, (i = 2345678)::double as value "
+        "from range(3000000) as r(i)"
     ).to_arrow_table()
     with held.loading({ONE: "x"}, 400) as loading:
         loading.take(Batch(POINTS, rows, Apply.APPEND))
     ((_, logged, found),) = held.thinned([ONE], 400)
-    assert logged == 1_000_000
-    assert (234_567, 234_567, 1.0) in found
+    assert logged == 3_000_000
+    assert (2_345_678, 2_345_678, 1.0) in found
 
 
 def test_it_can_be_closed_at_any_time() -> None:

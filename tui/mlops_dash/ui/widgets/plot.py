@@ -116,7 +116,7 @@ class Plot(Widget):
             body = _middle(((said, "dim"),), width, room)
         else:
             body = _panel(drawn, box, self._axis, self._logarithmic, width, room)
-        return [*head, *body, *below, *(cut(line, width) for line in foot)]
+        return [cut(line, width) for line in (*head, *body, *below, *foot)]
 
     def _rule(self, width: int) -> Line:
         said = [f"by {_AXES.get(self._axis, self._axis)}"]

@@ -84,7 +84,8 @@ class Scale:
         count = int((high - first * step) / step + 1e-9) + 1
         values = [(first + number) * step for number in range(min(count, most + 2))]
         name = "{:,.0f}".format if whole and max(-low, high) < 1e8 else _namer(values, step, self._unit)
-        return [(self(value / self._unit), name(value)) for value in values if low <= value <= high]
+        found = [(self(value / self._unit), name(value)) for value in values if low <= value <= high]
+        return found or [(0.0, f"{self.low:.6g}"), (1.0, f"{self.high:.6g}")]
 
     def _decades(self, most: int) -> list[Tick]:
         """Return powers of ten, with twos and fives between where there is room; none for a short range."""
