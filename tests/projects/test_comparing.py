@@ -73,6 +73,8 @@ def test_what_was_found_is_not_asked_for_again(project: Project) -> None:
             again = project.compare("production", "staging", baseline=baseline)
             assert again.packages == first.packages
             assert again.code[0].files
+        same = project.compare("production", "production")
+        assert (same.code[0].status, same.code[0].reason) == ("same", None)
         other = project.compare("production", "canary", "models:/progression/1")
         assert other.code[1].status == "unknown"
         assert other.code[1].reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ class _Known:
     """What was found for one project: another baseline asks for nothing twice."""
 
     between: Remembered[tuple[Pair, int], Between] = field(default_factory=lambda: Remembered(256))
+    late: Remembered[Pair, str] = field(default_factory=lambda: Remembered(256))
     models: Remembered[ModelPlace, ModelFacts | str] = field(default_factory=lambda: Remembered(512))
 
 
@@ -84,12 +85,12 @@ class _Code:
 
         self._commits, self._baseline = known.commits, baseline
         self._pairs = pairs(known.commits, baseline)
-        self._kept = _known_of(project).between
+        self._kept, self._late = (own := _known_of(project)).between, own.late
         self._keeps = training_code(project.config.compare)
-        different = {pair for pair in self._pairs.values() if not isinstance(pair, str)}
+        different = {pair for pair in self._pairs.values() if not isinstance(pair, str) and len({*pair}) > 1}
         share = _ALL_DIFFS // max(1, len(different))
         self._longest = min(_LONGEST_DIFF, max(_SHORTEST_DIFF, share))
-        self._found: dict[Pair, Between] = {}
+        self._found: dict[Pair, Between | str] = {}
         jobs: dict[Pair | None, Callable[[], Between | None]] = {}
         git = project.git
         self._trouble = "there is no Git repository here" if git is None else None
@@ -97,9 +98,12 @@ class _Code:
             self._trouble = git.message
         elif git is not None:
             jobs[None] = lambda: project._enrich(c for c in known.commits if c)
+            gone = _not_there(project, different)
             for pair in sorted(different):
-                kept = self._kept.get((pair, self._longest))
-                if kept is not None:
+                kept = self._kept.get((pair, self._longest)) or self._late.get(pair)
+                if lacking := gone & {*pair}:
+                    self._found[pair] = _lacks(lacking)
+                elif kept is not None:
                     self._found[pair] = kept
                 else:
                     jobs[pair] = self._job(git, pair)
@@ -112,14 +116,10 @@ class _Code:
             try:
                 found = git_between.between(git.runner, *pair, self._keeps, longest=self._longest)
             except (ValueError, SourceError) as error:
-                gone = sorted(git_between.missing(git.runner, pair))
+                gone = git_between.missing(git.runner, pair)
                 if not gone:
                     raise
-                from mlops_dash.domain.text import visible
-
-                what = " and ".join(visible(commit, 60)[:7] for commit in gone)
-                are = "s {} are" if len(gone) > 1 else " {} is"
-                raise SourceError(f"commit{are.format(what)} not in this repository") from error
+                raise SourceError(_lacks(gone)) from error
             if git.place.shallow and found.problem is None and pair[0] != pair[1]:
                 found = replace(found, problem="history incomplete (shallow clone)")
             return self._kept.put((pair, self._longest), found)
@@ -134,20 +134,39 @@ class _Code:
         lines: list[CodeBetween] = []
         for item, pair in self._pairs.items():
             if isinstance(pair, str):
-                reason = self._trouble or pair
-            elif (between := self._found.get(pair)) is not None:
-                lines.append(told(item, pair, between))
+                lines.append(unknown(item, self._commits, self._baseline, pair))
                 continue
-            elif self._trouble is not None:
-                reason = self._trouble
+            found = self._of(pair, done)
+            if isinstance(found, str):
+                lines.append(unknown(item, self._commits, self._baseline, found))
             else:
-                outcome = done.get(pair)
-                if outcome is not None and not isinstance(outcome, DashError):
-                    lines.append(told(item, pair, outcome))
-                    continue
-                reason = outcome.message if outcome else f"git took longer than {BESIDE_WITHIN:g} s"
-            lines.append(unknown(item, self._commits, self._baseline, reason))
+                lines.append(told(item, pair, found))
         return tuple(lines)
+
+    def _of(self, pair: Pair, done: Mapping[Pair | None, Between | DashError | None]) -> Between | str:
+        """Return what lies between two commits, or why that is not known."""
+        from mlops_dash.sources.git_between import Between
+
+        if pair[0] == pair[1]:
+            return Between()
+        found = self._trouble or self._found.get(pair) or done.get(pair)
+        if found is None:
+            return self._late.put(pair, f"git took longer than {BESIDE_WITHIN:g} s", FAILED_FOR)
+        return found.message if isinstance(found, DashError) else found
+
+
+def _not_there(project: Project, pairs: Iterable[Pair]) -> set[str]:
+    """Return the commits that were looked for and not there when the repository was read last."""
+    rows = project.store.records("commits", commits=sorted({commit for pair in pairs for commit in pair}))
+    return {row["hash"] for row in rows if row["in_repository"] is False and not row["listed"]}
+
+
+def _lacks(commits: Iterable[str]) -> str:
+    from mlops_dash.domain.text import visible
+
+    told = [visible(commit, 60)[:7] for commit in sorted(commits)]
+    are = f"s {' and '.join(told)} are" if len(told) > 1 else f" {told[0]} is"
+    return f"commit{are} not in this repository"
 
 
 class _Models:
