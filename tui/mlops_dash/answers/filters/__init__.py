@@ -1,4 +1,19 @@
-"""The filter language of the Runs screen: MLflow's search syntax, and ours beside it."""
+"""The filter language of the Runs screen: MLflow's search syntax, and ours beside it.
+
+What MLflow's ``search_runs`` takes finds the same runs here. Beyond it there are:
+
+- ``or``, ``not`` and parentheses; ``not`` finds all that the part after it does not, also runs that lack the
+  field, while ``!=``, ``not in`` and ``not like`` want it to be there;
+- numbers: ``params.alpha < 0.5`` compares as numbers what is one; in quotes they are text, as in MLflow;
+- ``in``, ``not in``, ``not like``, ``not ilike`` for every text, ``is null`` and ``is not null`` for every
+  field but branches;
+- times in quotes, ``start_time >= '2026-01-31'`` (UTC without an offset); ``=`` with a date means that day;
+- ``code.commit`` (``=`` takes the beginning of a hash), ``code.author``, ``code.branch``, ``code.subject``,
+  ``data.digest``, ``data.name``, ``version.name``, ``version.number``, ``live.environment``.
+
+Other than MLflow, conditions must be joined by ``and``, and a parameter, tag or metric called ``created`` or
+``run name`` is that one: MLflow looks for ``start_time`` or ``run_name`` in its place.
+"""
 
 from __future__ import annotations
 
