@@ -64,7 +64,7 @@ class Store:
         self._generation = 0
         self._dirty = True
         self._closed = False
-        self.histories = Histories(lambda: self._copy and self._copy.folder / "spill")
+        self.histories = Histories(lambda: self._copy.folder / "spill" if self._copy is not None else None)
 
     @classmethod
     def open(cls, folder: Path | None, identity: str) -> Self:
