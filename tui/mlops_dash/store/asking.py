@@ -7,6 +7,8 @@ from typing import Any
 
 import duckdb
 
+from mlops_dash.errors import StoreError
+
 _CHUNK = 2000  # rows turned into Python objects at a time: other threads run between two chunks
 _BROKEN = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 _ZONED = "TIMESTAMP WITH TIME ZONE"
@@ -55,6 +57,24 @@ def fetch_plain(
         again.execute("begin transaction read only")
         relation = again.sql(statement).project(", ".join(plain))
         return columns, (relation if limit is None else relation.limit(limit)).fetchall()
+
+
+def reading_statement(cursor: duckdb.DuckDBPyConnection, text: str) -> duckdb.Statement:
+    """Return the user's one statement, which reads.
+
+    Raises:
+        StoreError: there are more, or none, or it would change something.
+        duckdb.Error: it cannot be understood.
+    """
+    found = cursor.extract_statements(bare(text))
+    if len(found) != 1:
+        raise StoreError("Write one SQL statement." if found else "The SQL is empty.")
+    if found[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+        raise StoreError(
+            "Only reading is possible here: the statement would change something.",
+            "Start with select, with, from, describe, summarize or show tables.",
+        )
+    return found[0]
 
 
 def bare(text: str) -> str:

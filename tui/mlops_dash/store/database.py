@@ -17,26 +17,20 @@ from mlops_dash.domain.freshness import SourceStatus
 from mlops_dash.errors import StoreError
 from mlops_dash.sources.base import Batch, Tracks
 from mlops_dash.store import snapshot
-from mlops_dash.store.asking import bare, fetch, fetch_plain, first_line, is_broken, is_damage
+from mlops_dash.store.asking import (
+    fetch,
+    fetch_plain,
+    first_line,
+    is_broken,
+    is_damage,
+    reading_statement,
+)
+from mlops_dash.store.engine import connect
 from mlops_dash.store.histories import Histories
 from mlops_dash.store.ingest import Columns, apply_batch, apply_tracks, table_columns
 from mlops_dash.store.questions import question, statements, store_sql
 from mlops_dash.store.remembered import read_sources, write_observations, write_source
 
-_SETTINGS = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "enable_external_access": "false",
-    "allow_community_extensions": "false",
-    "python_enable_replacements": "false",
-    "preserve_insertion_order": "false",
-    "threads": "2",
-    "allocator_flush_threshold": "16MB",
-    "arrow_lossless_conversion": "true",  # run keys leave as the 16 bytes that they are
-}
-# the working copy is read again if it is lost; what is published is synced when it is published
-_ON_DISK = {"memory_limit": "64MB", "fsync_mode": "NONE"}
-_IN_MEMORY = {"memory_limit": "1GB"}
 _Read = TypeVar("_Read")
 
 
@@ -106,15 +100,7 @@ class Store:
         self._create()
 
     def _connect(self, database: Path | None) -> None:
-        settings: dict[str, Any] = _SETTINGS | (_IN_MEMORY if database is None else _ON_DISK)
-        connection = duckdb.connect(":memory:" if database is None else str(database), config=settings)
-        try:
-            connection.execute("set global TimeZone = 'UTC'")  # else now() as a plain time is the user's own
-            connection.execute("set lock_configuration = true")
-        except duckdb.Error:
-            connection.close()
-            raise
-        self._connection = connection
+        self._connection = connect(database)
         self._generation += 1
         self.changes += 1
 
@@ -265,16 +251,9 @@ class Store:
         generation = self._generation
         cursor = self._cursor().cursor()
         try:
-            found = cursor.extract_statements(bare(text))
-            if len(found) != 1:
-                raise StoreError("Write one SQL statement." if found else "The SQL is empty.")
-            if found[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
-                raise StoreError(
-                    "Only reading is possible here: the statement would change something.",
-                    "Start with select, with, from, describe, summarize or show tables.",
-                )
+            statement = reading_statement(cursor, text)
             cursor.execute("begin transaction read only")
-            return fetch_plain(cursor, found[0], limit)
+            return fetch_plain(cursor, statement, limit)
         except duckdb.Error as error:
             if is_broken(error):
                 if generation == self._generation:
