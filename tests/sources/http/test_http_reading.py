@@ -11,7 +11,7 @@ import pytest
 from logged_values import history_of
 from mlops_dash.domain.progress import Cancelled, CancelToken
 from mlops_dash.errors import SourceError
-from mlops_dash.sources.base import Historic, Position, Reading, Rereadable
+from mlops_dash.sources.base import Batch, Historic, Position, Reading, Rereadable
 from mlops_dash.sources.mlflow.http import MlflowServer
 from mlops_dash.sources.mlflow.http.exchange import Limits
 from sources.http.misbehaving import Handler, Misbehaving, experiment, run
@@ -421,6 +421,46 @@ def test_metric_histories_are_asked_side_by_side(serve: Serve, follow: Follow) -
     ]
     assert history_of(board.source, [], ["rmse"]) == []
     assert server.most <= 4
+
+
+def test_a_history_that_the_server_cannot_tell_leaves_the_others(serve: Serve, follow: Follow) -> None:
+    server = serve(**many(5))
+    board = follow(server.url)
+    assert isinstance(board.source, Historic)
+    no = {"error_code": "INVALID_PARAMETER_VALUE"}
+    server.fault = lambda handler, _, given: given.get("run_id") == "b" and (handler.say(no, 400) or True)
+    parts = list(board.source.metric_history(["a", "b", "c"], ["rmse"]))
+    (batch,) = [part for part in parts if isinstance(part, Batch)]
+    assert batch.rows.num_rows == 2
+    (error,) = [part for part in parts if isinstance(part, SourceError)]
+    assert "400" in error.message
+    server.fault = lambda handler, *_: handler.say("no", 401, "text/plain") or True
+    with pytest.raises(SourceError, match="credentials"):
+        list(board.source.metric_history(["a", "b"], ["rmse"]))
+
+
+def test_a_long_history_comes_in_pages_and_ends(
+    serve: Serve, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlops_dash.sources.mlflow.http import histories
+
+    monkeypatch.setattr(histories, "MOST_VALUES", 5)
+    server = serve(**many(5))
+    board = follow(server.url)
+    assert isinstance(board.source, Historic)
+
+    def page(handler: Handler, path: str, given: dict[str, Any]) -> bool:
+        first = int(given.get("page_token") or 0)
+        rows = [{"key": "rmse", "value": "NaN", "timestamp": 1, "step": step} for step in (first, first + 1)]
+        handler.say({"metrics": rows, "next_page_token": str(first + 2)})
+        return True
+
+    server.fault = page
+    batch, error = board.source.metric_history(["a"], ["rmse"])
+    assert isinstance(batch, Batch)
+    assert batch.rows.num_rows == 6
+    assert isinstance(error, SourceError)
+    assert "more than" in error.message
 
 
 def test_it_can_be_closed_while_it_reads(serve: Serve) -> None:
