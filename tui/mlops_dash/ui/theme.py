@@ -108,6 +108,7 @@ _ROLES: dict[str, tuple[str, str, bool]] = {
     "good": ("success", "success", False),
     "warn": ("warning", "warning", False),
     "bad": ("error", "error", True),
+    "removed": ("error", "error", False),
     "unknown": ("dash-unknown", "foreground-darken-3", False),
     "env": ("dash-strong", "foreground", True),
     "model": ("dash-model", "primary", False),

@@ -151,8 +151,8 @@ class CompareScreen(Ways, BoardScreen):
         if not same:
             self._diffs = {}
             self._show_answer()
+            self._curves_anew()
         self._show_title()
-        self._curves_anew()
 
     def _refuse(self, error: Exception) -> None:
         if self.answer is None:
@@ -255,12 +255,13 @@ class CompareScreen(Ways, BoardScreen):
     def _show_curves(self) -> None:
         answer, key = self.answer, self.metric
         if answer is None or key is None:
-            self.curves.say("no metric was logged")
+            self.curves.say("no metric was logged", title="Curves")
             return
         if (found := self._curves.get(key)) is not None:
             self.curves.show_answer(answer, key, found)
             return
-        self.curves.wait(key)
+        if self.curves.metric != key:  # else those of before stay until there are newer ones
+            self.curves.wait(key)
         runs = list(dict.fromkeys(item.run_id for item in answer.items if item.run_id is not None))
         if self.dash.reader is not None:
             board = self.dash.reader.board
@@ -268,7 +269,7 @@ class CompareScreen(Ways, BoardScreen):
 
     def _take_curves(self, answer: object) -> None:
         if isinstance(answer, Exception):
-            self.curves.say(f"the curves could not be read: {safe(answer, 300)}")
+            self.curves.say(f"the curves could not be read: {safe(answer, 300)}", role="warn")
             return
         assert isinstance(answer, tuple)
         key, found = answer

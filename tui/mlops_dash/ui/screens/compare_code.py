@@ -105,10 +105,10 @@ def _commits(answer: CompareAnswer, marks: Marks) -> Iterator[SideRow]:
             spans.append((f"+{more} more ", "dim"))
         spans += commit_spans(line)
         text = f"code commit {line.commit} {line.subject} {line.author}"
-        yield SideRow(f"commit/{line.commit}", (("  ", "text"),), wide=tuple(spans), text=text)
+        yield SideRow(f"commit/{line.commit}", wide=tuple(spans), text=text)
     if len(found) > _COMMITS:
         more_line: Line = ((f"and {plural(len(found) - _COMMITS, 'more commit')}", "dim"),)
-        yield SideRow("code/more", (("  ", "text"),), wide=more_line, text="code more commits")
+        yield SideRow("code/more", wide=more_line, text="code more commits")
 
 
 def commit_spans(line: CommitLine) -> Line:
@@ -126,7 +126,7 @@ def _files(answer: CompareAnswer) -> Iterator[SideRow]:
     if left:
         line: Line = ((f"{plural(left, 'more file')} left out: the configuration restricts what is compared",
                        "dim"),)  # fmt: skip
-        yield SideRow("code/left", (("  ", "text"),), wide=line, text="code files left out")
+        yield SideRow("code/left", wide=line, text="code files left out")
 
 
 def _file(changes: dict[int, dict[str, FileChange]], path: str, baseline: int, place: int) -> Forms:

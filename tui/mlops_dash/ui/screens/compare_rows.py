@@ -91,7 +91,7 @@ def heading(key: str, title: str, note: str, extra: Line = ()) -> SideRow:
 
 def said(key: str, line: Line, text: str) -> SideRow:
     """Return a line of words."""
-    return SideRow(key, (("", "text"),), wide=line, text=text)
+    return SideRow(key, wide=line, text=text)
 
 
 def counted(differing: int, count: int) -> str:
@@ -145,7 +145,7 @@ def _repeats(answer: CompareAnswer, marks: Marks) -> Iterator[SideRow]:
         best = None
         if len(set(means)) > 1 and (way := better.get(key)):
             best = min(means) if way == "min" else max(means)
-        label: Line = ((f"{safe(key, 24)}  ", "text"),)
+        label: Line = ((safe(key, _KEY), "text"),)
         wide: list[tuple[str, str]] = []
         for group, spread in found:
             wide += [*_members(group, marks), (" ", "text")]

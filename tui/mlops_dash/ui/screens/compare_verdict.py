@@ -33,7 +33,8 @@ def score_line(answer: CompareAnswer, place: int) -> Line:
     if place == answer.baseline:
         spans.append(("baseline", "accent"))
     for count, (glyph, role) in ((best, BEST), (better, BETTER), (worse, WORSE)):
-        if count and not (place == answer.baseline and glyph != BEST[0]):
+        told = glyph == BEST[0] or (place != answer.baseline and not (glyph == BETTER[0] and better == best))
+        if count and told:
             spans += [(" " if spans else "", "text"), (f"{glyph}{count:,}", role)]
     return tuple(spans)
 
@@ -69,9 +70,13 @@ def _of_two(answer: CompareAnswer, lines: Sequence[MetricLine], marks: Marks) ->
     if not better and not worse:
         return (("= ", "strong"), *one, (" and ", "text"), *two, (" are the same in every metric", "text"))
     if better and worse:
+        parts = [("better", better, "good"), ("worse", worse, "warn")]
+        if moved[0][1] < 0:  # the metric that matters most comes first
+            parts.reverse()
+        (first, of_first, role), (then, of_then, other_role) = parts
         return (
-            ("± ", "warn"), *one, (" is better in ", "text"), *_list(better, other, "good"),
-            ("  but worse in ", "text"), *_list(worse, other, "warn"),
+            ("± ", "warn"), *one, (f" is {first} in ", "text"), *_list(of_first, other, role),
+            (f"  but {then} in ", "text"), *_list(of_then, other, other_role),
         )  # fmt: skip
     winner, loser, found = (one, two, better) if better else (two, one, worse)
     every = "" if len(found) == len(moved) else f" in {len(found)} of {len(moved)}"
@@ -121,23 +126,31 @@ def _list(lines: Sequence[MetricLine], place: int, role: str) -> Line:
 
 
 def reasons(answer: CompareAnswer, width: int) -> Line:
-    """Return what differs between the items, in one line: as many parts as fit."""
+    """Return what differs between the items, in one line: with names where they fit, else as many parts as
+    fit."""
+    spans: list[tuple[str, str]] = []
+    for named in True, False:
+        spans = [("Differs: ", "dim")]
+        for part in _parts(answer, named):
+            spans += [(" · " if len(spans) > 1 else "", "dim"), *part]
+        if width_of(tuple(spans)) <= width:
+            break
+    return tuple(spans)
+
+
+def _parts(answer: CompareAnswer, named: bool) -> list[Line]:
     parts: list[Line] = []
     params = [line.key for line in answer.params if line.differs]
-    parts.append(_part(len(params), "parameter", params, "parameters"))
+    parts.append(_part(len(params), "parameter", params if named else (), "parameters"))
     data = [line.name for line in answer.data if line.differs]
-    parts.append(_part(len(data), "dataset", data, "data", "data"))
+    parts.append(_part(len(data), "dataset", data if named else (), "data", "data"))
     parts.append(_code(answer))
     packages = sum(line.differs for line in answer.packages)
     if any(answer.artifacts):
         parts.append((("packages unknown", "unknown"),))
     elif answer.packages:
-        parts.append(_part(packages, "package", [], "packages"))
-    spans: list[tuple[str, str]] = [("Differs: ", "dim")]
-    for part in parts:
-        if part and width_of(tuple(spans)) + width_of(part) + 3 <= width:
-            spans += [(" · " if len(spans) > 1 else "", "dim"), *part]
-    return tuple(spans)
+        parts.append(_part(packages, "package", (), "packages"))
+    return parts
 
 
 def _part(count: int, noun: str, names: Sequence[str], same: str, role: str = "strong") -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,8 +110,9 @@ class Ways(BoardScreen):
         here = next((at for at, panel in enumerate(panels) if panel.has_focus), 0)
         self.go_to((here + step) % len(panels))
 
-    def go_to(self, at: int) -> None:
-        """Show a panel and give it the focus: 0 the table, 1 the curves, 2 the code."""
+    def go_to(self, at: int, then: Callable[[], object] | None = None) -> None:
+        """Show a panel and give it the focus: 0 the table, 1 the curves, 2 the code; ``then`` is called when
+        it has it."""
         own = self._own()
         full = self.leave_full()
         self.set_class(at == 1, "-at-curves")
@@ -121,6 +123,8 @@ class Ways(BoardScreen):
             panel.focus()
             if full:
                 self.do_full()
+            if then is not None:
+                then()
 
         # not before the style says that it is shown
         self.call_after_refresh(focus)
@@ -145,8 +149,10 @@ class Ways(BoardScreen):
 
     def do_filter(self) -> None:
         """Narrow the lines."""
-        self.go_to(0)
-        self.prompt("filter", "/", value=self._own().needle, hint="metric, parameter, file, value…")
+        own = self._own()
+        self.go_to(
+            0, lambda: self.prompt("filter", "/", value=own.needle, hint="metric, parameter, file, value…")
+        )
 
     def why_not_back(self) -> str | None:
         """There is always a way back."""
@@ -187,8 +193,7 @@ class Ways(BoardScreen):
         """A file's diff; else the lineage of what is selected."""
         path = self._file()
         if path is not None:
-            self.go_to(2)
-            self._own().code.go_to_file(path)
+            self.go_to(2, lambda: self._own().code.go_to_file(path))
         elif (ref := self.selected_ref()) is not None:
             self.dash.follow(ref)
 

@@ -191,7 +191,8 @@ class SideBySide(ListView):
             used = width_of(row.label)
             return cut((*row.label, (" " + "─" * max(0, width - used - 2), "faint")), width)
         if row.wide is not None:
-            return cut((*row.label, *row.wide), width)
+            label = fit(row.label, self._planned(width).key + _GAP) if row.label else ()
+            return cut((*label, *row.wide), width)
         return self._laid(row.label, self._planned(width), row.cell or (lambda _: ()), line == self.cursor)
 
     def _laid(
@@ -292,8 +293,9 @@ class SideBySide(ListView):
             gap = _RULE if index == 1 else _GAP
             cells = plan.base if index == 0 else plan.other
             if place == self.column:
-                before, cell, after = strip.divide([at + gap, at + gap + cells, width])
-                return Strip.join([before, cell.apply_style(_CELL), after])
+                start, end = min(at + gap, width), min(at + gap + cells, width)
+                cell = strip.crop(start, end).apply_style(_CELL)
+                return Strip.join([strip.crop(0, start), cell, strip.crop(end, width)])
             at += gap + cells
         return strip
 
