@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from mlops_dash.answers.run_shapes import RunColumns, RunIndex, RunRow, RunsRequest
+from mlops_dash.answers.run_shapes import RunIndex, RunRow, RunsRequest
 from mlops_dash.errors import UsageError
-from mlops_dash.ui.widgets.index_table import Stretch, around
+from mlops_dash.ui.widgets.index_table import Stretch
 
 if TYPE_CHECKING:
     from mlops_dash.ui.board import Board
-    from mlops_dash.ui.remembered import Memory, Remembered
 
 MOST_MARKED = 1000
+_MORE = 3  # rows above and below those in sight that come with them; the others are fetched afterwards
 
 
 class Stand(Struct, frozen=True):
@@ -41,30 +41,20 @@ class Looked(Struct, frozen=True):
     """An index and its rows that will be in sight.
 
     Attributes:
+        columns: ids of the columns that the rows have values of.
         cursor: the place where the cursor goes.
         top: the place of the first line.
     """
 
     index: RunIndex
     held: Stretch[RunRow]
+    columns: tuple[str, ...]
     cursor: int
     top: int
 
 
-class Begun(Struct, frozen=True):
-    """What the screen begins with."""
-
-    remembered: Remembered
-    columns: RunColumns
-
-
-def begin(board: Board, memory: Memory) -> Begun:
-    """Ask which columns there are, and take what is remembered of this project."""
-    return Begun(memory.load(), board.run_columns())
-
-
 def look(
-    board: Board, request: RunsRequest, columns: Sequence[str], stand: Stand, *, keep_top: bool
+    board: Board, request: RunsRequest, columns: tuple[str, ...], stand: Stand, *, keep_top: bool
 ) -> Looked:
     """Ask which runs match, and what is shown of those that will be in sight.
 
@@ -77,10 +67,10 @@ def look(
     index = board.run_index(request)
     cursor, top = _where(index, stand, keep_top)
     height = max(1, stand.height)
-    start, stop = around(min(top, cursor), min(len(index), max(top, 0) + height), len(index))
-    if cursor >= stop or cursor < start:
-        start, stop = around(cursor, min(len(index), cursor + 1), len(index))
-    return Looked(index, rows_of(board, index, start, stop, columns), cursor, top)
+    top = max(min(top, cursor), cursor - height + 1)  # the cursor is brought into sight
+    start = max(0, min(top, len(index) - height) - _MORE)
+    stop = min(len(index), start + height + 2 * _MORE)
+    return Looked(index, rows_of(board, index, start, stop, columns), columns, cursor, top)
 
 
 def _where(index: RunIndex, stand: Stand, keep_top: bool) -> tuple[int, int]:
@@ -128,6 +118,14 @@ def export(
     """Write all runs that match to a file, in the format that its name ends in; return how many, and where.
 
     Raises:
-        DashError: it cannot be written, or the name ends in no known format.
+        DashError: it cannot be written, the name ends in no known format, or a file has come in between.
     """
-    raise UsageError("writing tables is not built yet")
+    from mlops_dash.answers.run_exports import write_runs
+    from mlops_dash.answers.table_files import FORMS
+
+    if path.suffix.lower().removeprefix(".") not in FORMS:  # before all runs are read for nothing
+        raise UsageError(f"{path.name} does not say what to write", f"end it in .{', .'.join(FORMS)}")
+    answer = board.runs(request.filter, sort=request.sort, columns=columns, deleted=request.deleted)
+    if not overwrite and path.exists():
+        raise UsageError(f"{path} is there now", "ctrl+s asks whether to replace it")
+    return len(answer.rows), write_runs(answer, path)

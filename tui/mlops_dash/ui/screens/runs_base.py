@@ -10,17 +10,16 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from mlops_dash.answers.run_shapes import RunColumn, RunColumns, RunIndex, RunRow, RunsRequest, RunWhole
-from mlops_dash.domain.freshness import Freshness
-from mlops_dash.errors import DashError, FilterError, UsageError
+from mlops_dash.errors import FilterError, UsageError
 from mlops_dash.ui.commands import RUNS
-from mlops_dash.ui.remembered import Memory
+from mlops_dash.ui.remembered import Memory, Remembered
 from mlops_dash.ui.screens.base import BoardScreen
-from mlops_dash.ui.screens.live_empty import found, opening_facts, refusal_facts
-from mlops_dash.ui.screens.runs_asking import Begun, Looked, Stand, begin, look, rows_of
+from mlops_dash.ui.screens.live_empty import opening_facts, refusal_facts
+from mlops_dash.ui.screens.runs_asking import Looked, Stand, look, rows_of
 from mlops_dash.ui.screens.runs_cells import STARTED, name_line, shown_columns, status_of
 from mlops_dash.ui.screens.runs_dialogs import sort_words
-from mlops_dash.ui.screens.runs_facts import gone_facts, row_facts, whole_facts
-from mlops_dash.ui.widgets.bars import progress_line
+from mlops_dash.ui.screens.runs_facts import row_facts, whole_facts
+from mlops_dash.ui.screens.runs_states import failed_facts, gone_facts, no_runs_facts
 from mlops_dash.ui.widgets.facts import Fact, Facts
 from mlops_dash.ui.widgets.filter_bar import FilterBar
 from mlops_dash.ui.widgets.index_table import IndexTable, Stretch
@@ -67,7 +66,7 @@ class RunsBase(BoardScreen):
         self._refreshing = False  # the answer that is awaited changes neither filter nor order
         self._fetching: object = None  # the reader and the index whose rows are awaited
         self._then: Callable[[], None] | None = None
-        self._wanted_columns: tuple[str, ...] | None = None  # None: those that are remembered, or by default
+        self._begun = False  # what is remembered is known
 
     def body(self) -> Iterable[Widget]:
         """Table and details, or a message in their place."""
@@ -103,16 +102,17 @@ class RunsBase(BoardScreen):
             self.show_state()
         elif reader is not self._reader:
             self._begin(reader)
-        elif self.columns is not None:
+        elif self._begun:
             reader.ask(COLUMNS, reader.board.run_columns)
             self.ask_index(refresh=True)
 
     def _begin(self, reader: Reader) -> None:
-        self._reader, self._fetching = reader, None
+        self._reader, self._fetching, self._asked, self._begun = reader, None, None, False
+        self.columns = None
         if self.memory is not None:
             self.memory.close()
         self.memory = memory = Memory(reader.board.identity)
-        reader.ask(BEGIN, partial(begin, reader.board, memory))
+        reader.ask(BEGIN, memory.load)
         self.show_state()
 
     def ask_index(
@@ -120,15 +120,14 @@ class RunsBase(BoardScreen):
         *,
         filter: str | None = None,  # noqa: A002 - as in the request
         sort: tuple[str, bool] | None = None,
-        columns: tuple[str, ...] | None = None,
         refresh: bool = False,
         then: Callable[[], None] | None = None,
     ) -> None:
         """Ask which runs match; what is shown stays until the answer is there.
 
         Args:
-            filter, sort, columns: what changes.
-            refresh: nothing does but facts: the cursor stays on its run in any case.
+            filter, sort: what changes.
+            refresh: nothing does but facts and columns: the cursor stays on its run in any case.
             then: done once the answer is shown.
         """
         reader, former = self._reader, self._asked
@@ -141,18 +140,14 @@ class RunsBase(BoardScreen):
         self._refreshing = refresh
         request = RunsRequest(text if filter is None else filter, sort=(sort,) if sort else order)
         self._asked, self._stand = request, self._look_from(refresh)
-        self._wanted_columns = columns if columns is not None else self.wanted_columns
         reader.ask(
             INDEX,
-            partial(look, reader.board, request, self._wanted_columns, self._stand, keep_top=refresh),
+            partial(look, reader.board, request, self.wanted_columns, self._stand, keep_top=refresh),
         )
 
     @property
     def wanted_columns(self) -> tuple[str, ...]:
-        """The ids of the columns to show: those asked for, chosen once, or by default; unknown ones are left
-        out."""
-        if self._wanted_columns is not None:
-            return self._wanted_columns
+        """The ids of the columns to show: those chosen, or by default; unknown ones are left out."""
         if self.columns is None:
             return ()
         known = {column.id for column in self.columns.columns}
@@ -195,10 +190,10 @@ class RunsBase(BoardScreen):
         """Show an answer, or what went wrong."""
         if isinstance(answer, Exception):
             self._take_error(topic, answer)
-        elif topic == BEGIN and isinstance(answer, Begun):
+        elif topic == BEGIN and isinstance(answer, Remembered):
             self._take_begun(answer)
         elif topic == COLUMNS and isinstance(answer, RunColumns):
-            self._take_columns_there_are(answer)
+            self._take_columns(answer)
         elif topic == INDEX and isinstance(answer, Looked):
             self._take_index(answer)
         elif topic == ROWS and isinstance(answer, tuple):
@@ -207,24 +202,19 @@ class RunsBase(BoardScreen):
             self.whole = answer if isinstance(answer, RunWhole) else None
             self.show_details(gone=answer is None)
 
-    def _take_begun(self, answer: Begun) -> None:
-        self.columns, self._wanted_columns = answer.columns, None
-        known = {column.id for column in answer.columns.columns}
-        kept = [pair for pair in answer.remembered.sort if pair[0] in known]
-        self._asked = None
-        self.sort = kept[0] if kept else NEWEST
+    def _take_begun(self, remembered: Remembered) -> None:
+        """Show names at once: which columns there are takes longer to find out."""
+        self._begun = True
+        if self._reader is not None:
+            self._reader.ask(COLUMNS, self._reader.board.run_columns)
+        self.sort = remembered.sort[0] if remembered.sort else NEWEST
         self.ask_index(refresh=True)
 
-    def _take_columns_there_are(self, answer: RunColumns) -> None:
-        self.columns = answer
-        chosen = self.memory is not None and self.memory.now.columns
-        if (
-            not chosen
-            and set(answer.default) != set(self.shown)
-            and self._wanted_columns in (None, self.shown)
-        ):
-            # what runs differ in is another: they have just been read, or one is the first of its kind
-            self.ask_index(columns=answer.default, refresh=True)
+    def _take_columns(self, answer: RunColumns) -> None:
+        known, self.columns = self.columns, answer
+        if known is None or set(self.wanted_columns) != set(self.shown):
+            # those by default may be others: runs have just been read, or one is the first of its kind
+            self.ask_index(refresh=True)
 
     def _take_index(self, looked: Looked) -> None:
         index, stand, table = looked.index, self._stand, self.table
@@ -236,11 +226,10 @@ class RunsBase(BoardScreen):
             cursor += (table.cursor or 0) - stand.place
             top += round(table.scroll_y) - stand.top
         self.show_state()
-        columns = self._wanted_columns or ()
-        if columns != self.shown or not table.columns:
-            self.shown = columns
+        if looked.columns != self.shown or not table.columns:
+            self.shown = looked.columns
             known: tuple[RunColumn, ...] = self.columns.columns if self.columns is not None else ()
-            table.reshape(shown_columns(columns, known, lambda: self.dash.now()))
+            table.reshape(shown_columns(self.shown, known, lambda: self.dash.now()))
         self._headline()
         table.show_index(index, looked.held, cursor=max(0, cursor), top=max(0, top))
         then, self._then = self._then, None
@@ -262,7 +251,6 @@ class RunsBase(BoardScreen):
             self._fetching = None
         if topic == INDEX:
             asked, self._asked, self._then = self._asked, None, None
-            self._wanted_columns = self.shown or None
             if isinstance(error, FilterError) and self.filter_refused(error, asked):
                 return
             if isinstance(error, UsageError) and asked is not None and asked.sort != (NEWEST,):
@@ -316,44 +304,19 @@ class RunsBase(BoardScreen):
         self.message.set_class(not nothing, "-gone")
         if not nothing:
             return
-        if self.dash.reader is None:
-            refused = self.dash.fatal
-            facts = list(refusal_facts(refused) if refused else opening_facts())
-            self.message.show(facts, title="The configuration can't be used" if refused else "Runs")
+        dash = self.dash
+        if dash.reader is None:
+            self.message.show(
+                list(refusal_facts(dash.fatal) if dash.fatal else opening_facts()), title="Runs"
+            )
         elif self.failed is not None:
-            self._say_failed(self.failed)
+            self.message.show(list(failed_facts(self.failed)), title="The runs could not be read")
         elif self.index is None:
             self.message.show([Fact("", (("Looking for runs …", "dim"),))], title="Runs")
         else:
-            self._say_empty()
-
-    def _say_failed(self, error: Exception) -> None:
-        text = error.message if isinstance(error, DashError) else str(error)
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        facts = [Fact("", ((safe(line, 1000), "bad"),), text) for line in lines[:20]]
-        if isinstance(error, DashError) and error.remedy:
-            facts.append(Fact("how", ((safe(error.remedy, 1000), "text"),), error.remedy))
-        facts.append(Fact("", (("r reads everything again", "dim"),)))
-        self.message.show(facts, title="The runs could not be read")
-
-    def _say_empty(self) -> None:
-        facts = []
-        for source in self.dash.sources:
-            if source.name == "tracking":
-                progress = self.dash.progress.get(source.name)
-                line = progress_line(progress, bar=24) if progress else tuple(found(source, self.dash.now()))
-                facts.append(Fact("tracking", line, source.detail or source.counts or source.name))
-        unread = "tracking" in self.dash.unread or "tracking" in self.dash.progress
-        facts.append(Fact("", ()))
-        if unread:
-            facts.append(Fact("", (("Runs appear as soon as they are read.", "dim"),)))
-        else:
-            hint = "a run appears here seconds after mlflow.start_run() in this store"
-            facts.append(Fact("how", ((hint, "text"),), hint))
-            if not any(s.name == "tracking" and s.status is Freshness.OK for s in self.dash.sources):
-                other = "another store: mlops-dash --tracking-uri URI, or uri under [tracking]"
-                facts.append(Fact("how", ((other, "text"),), other))
-        self.message.show(facts, title="Reading for the first time" if unread else "No runs yet")
+            reading = "tracking" in dash.unread or "tracking" in dash.progress
+            facts = no_runs_facts(dash.sources, dash.progress, dash.now(), reading=reading)
+            self.message.show(list(facts), title="Reading for the first time" if reading else "No runs yet")
 
     def show_details(self, *, gone: bool = False) -> None:
         """Show the selected run: what the table knows of it, until all of it is there."""

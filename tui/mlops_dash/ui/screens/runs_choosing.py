@@ -40,8 +40,13 @@ class Choosing(RunsBase):
     def _nothing_there(self) -> str | None:
         return None if self.index is not None and self.index.total else "there are no runs yet"
 
-    why_not_sort = why_not_columns = why_not_sort_next = why_not_sort_previous = _nothing_there
-    why_not_filter = _nothing_there
+    why_not_filter = why_not_sort_next = why_not_sort_previous = _nothing_there
+
+    def why_not_columns(self) -> str | None:
+        """Not known yet."""
+        return self._nothing_there() or (None if self.columns is not None else "they are not read yet")
+
+    why_not_sort = why_not_columns
 
     def why_not_filters(self) -> str | None:
         """Not read yet."""
@@ -221,12 +226,12 @@ class Choosing(RunsBase):
         """Choose the columns."""
         assert self.columns is not None
         dialog = ColumnsDialog(self.columns.columns, self.shown, self.columns.default)
-        self.app.push_screen(dialog, self._take_columns)
+        self.app.push_screen(dialog, self._show_columns)
 
-    def _take_columns(self, chosen: tuple[str, ...] | None) -> None:
+    def _show_columns(self, chosen: tuple[str, ...] | None) -> None:
         if chosen is None or chosen == self.shown or self.columns is None:
             return
         kept = None if chosen == self.columns.default else chosen
         if self.memory is not None:
             self.memory.change(lambda now: structs.replace(now, columns=kept))
-        self.ask_index(columns=chosen, refresh=True)
+        self.ask_index(refresh=True)

@@ -67,11 +67,6 @@ def row_facts(row: RunRow, now: datetime) -> Iterator[Fact]:
     yield Fact("experiment", ((safe(row.experiment, 200), "text"),), row.experiment)
 
 
-def gone_facts() -> Iterator[Fact]:
-    """Yield what is said of a run that is not there any more."""
-    yield Fact("", (("This run is gone: it was deleted meanwhile.", "warn"),))
-
-
 def _where(whole: RunWhole) -> Iterator[Fact]:
     for environment in whole.live:
         yield Fact("live", (LIVE, (f" {safe(environment, 60)}", "good")), environment)
