@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -455,3 +456,41 @@ async def test_fault_74_small_and_odd_sizes(size: tuple[int, int]) -> None:
 
 def test_made_answers_are_what_they_say() -> None:
     assert compared().metrics[0].best == (1,)
+
+
+# -- ways out ---------------------------------------------------------------------------------------------
+
+
+async def test_the_report_is_written_and_opened_and_it_is_said_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Downloads").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    opened: list[str] = []
+    async with dashboard(size=LARGE) as pilot:
+        monkeypatch.setattr(pilot.app, "open_url", lambda url, **_: opened.append(url))
+        await press(pilot, "3", "o", "o")
+        first, second = sorted((tmp_path / "Downloads").iterdir())
+        assert {first.as_uri(), second.as_uri()} == set(opened)
+        assert "staging" in first.read_text(encoding="utf-8")
+        assert any(str(first) in each for each in said(pilot))
+
+
+async def test_a_comparison_is_written_to_a_file_that_is_never_replaced_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with dashboard(size=LARGE) as pilot:
+        await press(pilot, "3", "ctrl+s", "enter")
+        written = (tmp_path / "compare.csv").read_text(encoding="utf-8")
+        assert "52.8012" in written
+        assert any(str(tmp_path / "compare.csv") in each for each in said(pilot))
+        (tmp_path / "compare.csv").write_text("mine")
+        await press(pilot, "ctrl+s", "enter")
+        assert "compare.csv is there" in text(pilot)
+        await press(pilot, "escape")
+        assert (tmp_path / "compare.csv").read_text() == "mine"
+        await press(pilot, "ctrl+s", "enter", *"yes", "enter")
+        assert (tmp_path / "compare.csv").read_text(encoding="utf-8") == written
+        await press(pilot, "ctrl+s", *["backspace"] * 3, *"odt", "enter")
+        assert any("Nothing was written" in each for each in said(pilot))

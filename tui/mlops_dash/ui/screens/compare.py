@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import structs
 from textual.containers import Container
@@ -25,6 +25,10 @@ from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.widgets.side_by_side import SideBySide
 from mlops_dash.ui.wording import plural, safe
 
+if TYPE_CHECKING:
+    from mlops_dash.ui.reader import Reader
+    from mlops_dash.ui.widgets.prompt import Prompt
+
 _ITEMS, _CURVES = "comparison.items", "comparison.curves"
 _MANY = 4  # items from which the table takes the whole width
 
@@ -43,7 +47,7 @@ class CompareScreen(Ways, BoardScreen):
         self.differences = False
         self.needle = ""
         self.metric: str | None = None
-        self._asked: tuple[tuple[str, ...], int] | None = None  # what is being asked for
+        self._asked: Reader | None = None  # who is being asked
         self._ask_again = False
         self._curves: dict[str, CurvesAnswer] = {}
         self._diffs: dict[int, list[DiffLine]] = {}
@@ -110,10 +114,10 @@ class CompareScreen(Ways, BoardScreen):
         if reader is None:
             self.message.show(being_read(refs), title="Compare")
             return
-        if forgive and self._asked is not None:  # asked anew it would begin anew: a slow one would never end
+        if forgive and self._asked is reader:  # asked anew it would begin anew: a slow one would never end
             self._ask_again = True
             return
-        self._asked = (refs, baseline)
+        self._asked = reader
         board = reader.board
         forgive = forgive and self.answer is not None
         reader.ask(_ITEMS, lambda: ask(board, refs, baseline, forgive=forgive))
@@ -305,21 +309,24 @@ class CompareScreen(Ways, BoardScreen):
         """Other sections fit, and other columns."""
         self.call_after_refresh(self.show_rows)
 
-    def on_prompt_done(self, event: object) -> None:
+    def prompt_done(self, event: Prompt.Done) -> None:
         """Take a reference to add, or where to write."""
-        purpose, text = getattr(event, "purpose", ""), (getattr(event, "text", None) or "").strip()
+        super().prompt_done(event)
+        purpose, text = event.purpose, (event.text or "").strip()
         if purpose == "add" and text:
             if self.answer is not None or len(self.refs) == 1:
                 self.ask_for((*self.refs, text), self.answer.baseline if self.answer is not None else 0)
             else:
                 self._begun_with(text)
         elif purpose == "export" and text:
-            self.export(text)
+            self.written_to(text)
+        elif purpose == "replace":
+            self.replace(text)
 
     def _begun_with(self, text: str) -> None:
         """One reference alone waits for another."""
         self.refs = (text,)
-        self.call_later(self.do_add)  # once the prompt that this came from is closed
+        self.do_add()
 
     def filter_changed(self, text: str) -> None:
         """Narrow as it is typed."""

@@ -116,18 +116,28 @@ def report_folder() -> Path:
     return downloads if downloads.is_dir() else cache_dir() / "reports"
 
 
-def export(board: Board, answer: CompareAnswer, path: Path) -> Path:
-    """Write a comparison to a file that does not exist yet, in the format that its name ends in.
+def export(
+    board: Board,
+    answer: CompareAnswer,
+    path: Path,
+    title: str,
+    primary: str | None,
+    *,
+    differences: bool,
+    overwrite: bool,
+) -> Path:
+    """Write a comparison to a file in the format that its name ends in; ``.html`` is the report.
 
     Raises:
-        UsageError: something stands there, or the ending is not known.
+        DashError: it cannot be written, the name ends in no known format, or a file has come in between.
     """
-    if path.exists():
-        raise UsageError(f"{path} exists already", "type another name: nothing is overwritten")
-    if path.suffix.lower() == ".html":
+    if not overwrite and path.exists():
+        raise UsageError(f"{path} is there now", "ctrl+s asks whether to replace it")
+    if path.suffix.lower() in (".html", ".htm"):
         from mlops_dash.answers.report import write_report
 
-        return write_report(path, answer, all_curves(board, answer), title=path.stem)
+        curves = all_curves(board, answer)
+        return write_report(path, answer, curves, title=title, primary=primary, overwrite=overwrite)
     from mlops_dash.answers.compare_exports import write_comparison
 
-    return write_comparison(path, answer)
+    return write_comparison(path, answer, differences=differences)

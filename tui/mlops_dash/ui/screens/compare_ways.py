@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_dash.ui.screens.base import BoardScreen
-from mlops_dash.ui.screens.compare_asking import MOST, report, report_folder, unused
+from mlops_dash.ui.screens.compare_asking import MOST, export, report, report_folder
 from mlops_dash.ui.wording import plural, safe
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _NOTHING = "nothing is compared yet"
 
 class Ways(BoardScreen):
     """Part of :class:`~mlops_dash.ui.screens.compare.CompareScreen`: what its keys do."""
+
+    _path: Path | None = None  # what would be replaced, while that is asked
 
     def _own(self) -> CompareScreen:
         return self  # type: ignore[return-value]
@@ -211,25 +214,38 @@ class Ways(BoardScreen):
 
     def do_export(self) -> None:
         """Ask where to."""
-        self.prompt("export", "write to", value=str(unused(Path("compare.csv"))),
-                    hint="NAME.csv, .json, .md, .parquet or .html")  # fmt: skip
+        hint = "NAME.csv, .json, .md, .parquet or .html"
+        self.prompt("export", "write to", value="compare.csv", hint=hint)
 
-    def export(self, name: str) -> None:
-        """Write what is shown to a file that does not exist yet."""
-        from mlops_dash.ui.screens.compare_asking import export
+    def written_to(self, name: str) -> None:
+        """Write, unless a file is there: then ask."""
+        self._path = Path(name).expanduser()
+        if self._path.exists():
+            self.prompt("replace", f"{safe(self._path.name, 40)} is there", hint="type yes to replace it")
+        else:
+            self._write(overwrite=False)
 
-        own, reader = self._own(), self.dash.reader
-        if own.answer is None or reader is None:
+    def replace(self, text: str) -> None:
+        """Write in the place of what is there, if that was wanted."""
+        if text.casefold() in ("y", "yes"):
+            self._write(overwrite=True)
+        else:
+            self.dash.say_quietly("nothing was written")
+
+    def _write(self, *, overwrite: bool) -> None:
+        own, reader, path = self._own(), self.dash.reader, self._path
+        if own.answer is None or reader is None or path is None:
             return
-        answer, board, path = own.answer, reader.board, Path(name).expanduser()
-        reader.ask(_EXPORT, lambda: export(board, answer, path))
+        title, primary = self.dash.project_name, self.dash.metric_rules.primary
+        question = partial(export, reader.board, own.answer, path, title, primary)
+        reader.ask(_EXPORT, partial(question, differences=own.differences, overwrite=overwrite))
 
     def take_written(self, topic: str, answer: object) -> None:
         """Say where a file is, or why there is none."""
         if isinstance(answer, Path):
-            what = "Report" if topic == _REPORT else plural(len(self._own().refs), "item")
             if topic == _REPORT:
-                self.app.open_url(answer.as_uri())
-            self.dash.say(f"{what} written to {answer}")
+                self.app.open_url(answer.absolute().as_uri())
+            what = "the report" if topic == _REPORT else plural(len(self._own().refs), "item")
+            self.dash.say(f"Wrote {what} to {answer.absolute()}")
         elif isinstance(answer, Exception):
-            self.dash.say(f"Not written: {answer}", severity="error")
+            self.dash.say(f"Nothing was written: {answer}", severity="error")
