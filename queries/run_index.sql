@@ -2,7 +2,27 @@
 -- the number of a sort key, {direction} one of the two words that SQL has for it.
 
 -- name: index
-select r.run_key from run as r {joins} where {conditions} order by {order};
+select r.run_key from run as r {joins} where {conditions} order by {order}, r.start_time desc nulls last, r.run_key;
+
+-- name: join
+left join ({source}) as s{n} on s{n}.run_key = r.run_key
+
+-- name: joined
+s{n}.v
+
+-- name: index_in_little_room
+-- the same without joins, which hold all runs in memory for each sort key: slower, and it spills to the disk
+select run_key from (
+  select r.run_key, r.start_time, true as matches, {values} from run as r where {conditions}
+  {branches})
+group by run_key having bool_or(matches)
+order by {order}, max(start_time) desc nulls last, run_key;
+
+-- name: branch
+union all select run_key, null, null, {values} from ({source})
+
+-- name: gathered
+max(k{n})
 
 -- name: not_deleted
 r.lifecycle_stage is distinct from 'deleted'
@@ -10,47 +30,38 @@ r.lifecycle_stage is distinct from 'deleted'
 -- name: in_experiments
 list_contains($experiments::varchar[], r.experiment_id)
 
--- name: ties
-r.start_time desc nulls last, r.run_key
+-- name: ordered
+{value} {direction} nulls last
 
--- name: by_time
-r.{column} {direction} nulls last
+-- name: own
+r.{column}
 
--- name: by_text
-nullif(r.{column}, '') {direction} nulls last
+-- name: own_text
+nullif(r.{column}, '')
 
--- name: by_duration
-r.end_time - r.start_time {direction} nulls last
+-- name: duration
+r.end_time - r.start_time
 
--- name: by_experiment
-(select e.name from experiment as e where e.experiment_id = r.experiment_id) {direction} nulls last
+-- name: experiment
+(select e.name from experiment as e where e.experiment_id = r.experiment_id)
 
--- name: metric
-left join (select run_key, case when is_nan then 'nan'::double else value end as v from metric where key = $sort{n})
-  as s{n} on s{n}.run_key = r.run_key
+-- name: metric_asc
+select run_key, case when is_nan then 'nan'::double else value end as v from metric where key = $sort{n}
 
--- name: by_metric_asc
-s{n}.v nulls last
-
--- name: by_metric_desc
--- turned around, because NaN, the greatest of all, comes after every number both ways
--s{n}.v nulls last
+-- name: metric_desc
+-- turned around and sorted upwards: NaN, the greatest of all, comes after every number both ways
+select run_key, case when is_nan then 'nan'::double else -value end as v from metric where key = $sort{n}
 
 -- name: ranked
 -- numbers first, then texts, each in its order; the few values there are, are sorted in place of the many runs
-left join (
-  with x as ({source}),
-  d as (
-    select value,
-           rank() over (order by n {direction} nulls last, case when n is null then value end {direction})::integer as v
-    from (select value, case when isfinite(y) then y end as n
-          from (select value, {number} as y from (select distinct value from x where value is not null)))
-  )
-  select x.run_key, d.v from x join d on d.value = x.value
-) as s{n} on s{n}.run_key = r.run_key
-
--- name: by_rank
-s{n}.v nulls last
+with x as ({source}),
+d as (
+  select value,
+         rank() over (order by n {direction} nulls last, case when n is null then value end {direction})::integer as v
+  from (select value, case when isfinite(y) then y end as n
+        from (select value, {number} as y from (select distinct value from x where value is not null)))
+)
+select x.run_key, d.v from x join d on d.value = x.value
 
 -- name: as_number
 try_cast(value as double)

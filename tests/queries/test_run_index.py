@@ -11,6 +11,7 @@ from known_facts import KnownFacts, sha
 from mlops_dash.answers.filters import CompiledFilter
 from mlops_dash.answers.run_index import ArrowRunIndex, run_index
 from mlops_dash.answers.run_shapes import RunsRequest
+from mlops_dash.answers.run_sorting import sorting
 from mlops_dash.errors import UsageError
 
 INFINITE = 1.7976931348623157e308
@@ -28,6 +29,15 @@ def index(given: KnownFacts, *sort: tuple[str, bool], **request: object) -> Arro
 
 def order(given: KnownFacts, *sort: tuple[str, bool], **request: object) -> list[str]:
     return list(index(given, *sort, **request).run_ids(0, 10_000))
+
+
+def frugal(given: KnownFacts, *sort: tuple[str, bool]) -> list[str]:
+    """Return the order as it is found where memory is scarce."""
+    keys = sorting(sort, {"production": ["b"], "canary": ["a", "b"]})
+    rows = given.store.composed("run_index", keys.frugal_question(["true"]), keys.parameters)
+    found = given.store.records("run_ids_of_keys", keys=[str(key) for (key,) in rows])
+    ids = {row["run_key"]: row["run_id"] for row in found}
+    return [ids[str(key)] for (key,) in rows]
 
 
 def test_the_newest_come_first_and_equal_ones_by_id(given: KnownFacts) -> None:
@@ -48,6 +58,7 @@ def test_of_a_metric_nan_comes_after_numbers_and_missing_ones_last(
     assert order(given, ("metrics.rmse", descending)) == [
         *(reversed(numbers) if descending else numbers), "nan", "without",
     ]  # fmt: skip
+    assert frugal(given, ("metrics.rmse", descending)) == order(given, ("metrics.rmse", descending))
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -88,6 +99,9 @@ def test_every_column_can_be_sorted_by(given: KnownFacts) -> None:
         found = "".join(order(given, (column, False)))
         assert found == expected, column
         assert len(order(given, (column, True))) == 3
+        for descending in (False, True):
+            sorts = ((column, descending), ("params.x", True), ("attributes.status", False))
+            assert frugal(given, *sorts) == order(given, *sorts), column
 
 
 def test_deleted_runs_are_there_only_when_they_are_asked_for(given: KnownFacts) -> None:

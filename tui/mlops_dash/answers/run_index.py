@@ -15,7 +15,7 @@ from mlops_dash.answers.run_names import METRIC, PARAM, TAG, column_id, split_id
 from mlops_dash.answers.run_shapes import RunsRequest
 from mlops_dash.answers.run_sorting import sorting
 from mlops_dash.domain.text import visible
-from mlops_dash.errors import UsageError
+from mlops_dash.errors import StoreError, UsageError
 from mlops_dash.store.questions import fragments
 
 _WIDTH = 16
@@ -152,12 +152,13 @@ def run_index(
     if filtered is not None:
         conditions.append(f"({filtered.where})")
         parameters |= filtered.parameters
-    text = parts["index"].format(
-        joins="\n".join(order.joins),
-        conditions=" and ".join(conditions) or "true",
-        order=", ".join(order.order),
-    )
-    keys = b"".join(_keys(batch) for batch in store.arrow("run_index", text, parameters))
+    try:
+        batches = store.arrow("run_index", order.question(conditions), parameters)
+    except StoreError:  # most likely for want of memory; what else is wrong is so again
+        if not order.joins:
+            raise
+        batches = store.arrow("run_index", order.frugal_question(conditions), parameters)
+    keys = b"".join(_keys(batch) for batch in batches)
     total = standing.total(experiments if request.experiments else None, request.deleted)
     return ArrowRunIndex(request, keys, total, standing.running(), store, odd=standing.odd)
 

@@ -40,6 +40,20 @@ def _rows(cursor: duckdb.DuckDBPyConnection, limit: int | None) -> list[tuple[An
     return rows
 
 
+def fetch_arrow(cursor: duckdb.DuckDBPyConnection, text: str, parameters: dict[str, Any]) -> list[Any]:
+    """Return the rows of a statement as Arrow arrays of nanoarrow.
+
+    Raises:
+        duckdb.Error: it failed, now or while its rows were fetched.
+    """
+    import nanoarrow
+
+    try:
+        return list(nanoarrow.c_array_stream(cursor.sql(text, params=parameters)))
+    except RuntimeError as error:  # nanoarrow's: the stream failed, which has no type of its own
+        raise duckdb.OperationalError(str(error)) from error
+
+
 def fetch_plain(
     cursor: duckdb.DuckDBPyConnection, statement: duckdb.Statement, limit: int | None
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:

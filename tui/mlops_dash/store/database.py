@@ -19,6 +19,7 @@ from mlops_dash.sources.base import Batch, Tracks
 from mlops_dash.store import snapshot
 from mlops_dash.store.asking import (
     fetch,
+    fetch_arrow,
     fetch_plain,
     first_line,
     is_broken,
@@ -219,11 +220,7 @@ class Store:
 
     def arrow(self, name: str, text: str, parameters: dict[str, Any]) -> list[Any]:
         """Do :meth:`composed`; return Arrow arrays, one struct of the columns for each stretch of rows."""
-        import nanoarrow
-
-        return self._answered(
-            name, lambda cursor: list(nanoarrow.c_array_stream(cursor.sql(text, params=parameters)))
-        )
+        return self._answered(name, lambda cursor: fetch_arrow(cursor, text, parameters))
 
     def _answered(self, name: str, read: Callable[[duckdb.DuckDBPyConnection], _Read]) -> _Read:
         """Read with this thread's cursor, once more where the cache broke and was mended."""
