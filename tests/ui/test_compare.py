@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from mlops_dash import demo
+from mlops_dash.project import open_project
+from mlops_dash.ui.app import Opening
 from mlops_dash.ui.commands import COMPARE, on_screen
 from mlops_dash.ui.dashboard import Dashboard
 from mlops_dash.ui.screens.compare import CompareScreen
@@ -494,3 +497,32 @@ async def test_a_comparison_is_written_to_a_file_that_is_never_replaced_unasked(
         assert (tmp_path / "compare.csv").read_text(encoding="utf-8") == written
         await press(pilot, "ctrl+s", *["backspace"] * 3, *"odt", "enter")
         assert any("Nothing was written" in each for each in said(pilot))
+
+
+# -- the sample project -----------------------------------------------------------------------------------
+
+
+@pytest.mark.campaign
+async def test_production_against_staging_of_a_real_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_DASH_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = demo.unpack(tmp_path / "demo")
+    app = Dashboard(Opening(lambda: open_project(folder)).start())
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        await press(pilot, "3")
+        while "Combine ridge regression" not in text(pilot):
+            await pilot.pause()
+        assert re.search(r"rmse ↓ +55\.12 +│▸ 54\.42 +−0\.7041 +−1\.3 % ★", line_with(pilot, "rmse ↓"))
+        assert "6 commits (8 files)" in text(pilot)
+        while "rmse · by step" not in text(pilot):
+            await pilot.pause()
+        await press(pilot, "a")
+        await pilot.press(*"models:/progression/2", "enter")
+        while len(screen_of(pilot).refs) < 3:
+            await pilot.pause()
+        await settle(pilot)
+        assert "C progression v2" in text(pilot)
+    app.let_go()

@@ -15,6 +15,8 @@ from mlops_dash.ui.wording import Line, safe
 
 _STEP = 16  # characters of a step to the side
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 _SIGNS = {"+": ("added", "good"), "-": ("removed", "removed"), " ": ("same", "text")}
 _TAB = 4
 _LONGEST = 2000  # characters of a line that are ever looked at for drawing
@@ -74,10 +76,23 @@ def diff_lines(diff: str) -> Iterator[DiffLine]:
 def _path_of(title: str) -> str:
     """Return the new path in ``diff --git a/OLD b/NEW``."""
     rest = title.removeprefix("diff --git ")
+    if rest.endswith('"'):
+        return _unquoted(rest[:-1].rpartition('"b/')[2])
     half = (len(rest) - 1) // 2  # a file that keeps its name stands there twice
     if rest[:half].removeprefix("a/") == rest[half + 1 :].removeprefix("b/"):
         return rest[half + 1 :].removeprefix("b/")
-    return rest.rpartition(" b/")[2].rstrip('"')
+    return rest.rpartition(" b/")[2]
+
+
+def _unquoted(name: str) -> str:
+    """Return a name that Git has quoted, as C does: bytes that are not ASCII in octal."""
+    raw = _ESCAPE.sub(_byte, name.encode("utf-8", "surrogatepass"))
+    return raw.decode("utf-8", "replace")
+
+
+def _byte(found: re.Match[bytes]) -> bytes:
+    code = found[1]
+    return bytes([int(code, 8) & 255]) if code.isdigit() else _LETTERS.get(code, code)
 
 
 class DiffView(ListView):
