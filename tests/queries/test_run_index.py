@@ -176,11 +176,12 @@ def test_ids_and_places_are_each_others_inverse(given: KnownFacts, odd: bool) ->
 
 
 def test_a_place_is_not_found_between_two_ids(given: KnownFacts) -> None:
-    given.put("run", {"run_id": "0" * 31 + "1", "start_time": 2}, {"run_id": "2" + "0" * 31, "start_time": 1})
-    across = "0" * 30 + "12"  # the end of the first and the beginning of the second, were they one text
-    found = index(given)
-    assert found.place(across) is None
-    assert found.place("2" + "0" * 31) == 1
+    first, second = "00" * 15 + "01", "02" + "00" * 15
+    across = "00" * 14 + "0102"  # the end of the first and the beginning of the second
+    given.put("run", {"run_id": first, "start_time": 9}, {"run_id": second, "start_time": 8})
+    assert index(given).place(across) is None
+    given.put("run", {"run_id": across, "start_time": 7})
+    assert [index(given).place(one) for one in (first, second, across)] == [0, 1, 2]
 
 
 def test_an_empty_store_has_no_runs(given: KnownFacts) -> None:
