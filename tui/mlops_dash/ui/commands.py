@@ -153,11 +153,20 @@ def on_screen(screen: str) -> Iterable[Command]:
     return (command for command in COMMANDS if not command.screens or screen in command.screens)
 
 
+def places_of(command: Command) -> str:
+    """Return the screens where a command exists, in words; nothing where it exists on all of them."""
+    titles = [BY_ID[name].title for name in command.screens]
+    if len(titles) in (0, len(SCREENS)):
+        return ""
+    *others, last = titles
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def markdown() -> str:
     """Return the table of keys for the README."""
     rows = ["| key | does |", "|---|---|"]
     for command in COMMANDS:
         keys = " ".join(f"`{key}`" for key in keys_of(command, {})) or "palette"
-        where = f" ({', '.join(BY_ID[name].title for name in command.screens)})" if command.screens else ""
+        where = f" ({places})" if (places := places_of(command)) else ""
         rows.append(f"| {keys} | {command.description}{where} |")
     return "\n".join(rows) + "\n"

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
-from mlops_dash.ui.commands import BY_ID, SCREENS, Command, keys_of, on_screen
+from mlops_dash.ui.commands import BY_ID, SCREENS, Command, keys_of, on_screen, places_of
 from mlops_dash.ui.widgets.bars import KeyBar, KeyHint, TitleBar
 from mlops_dash.ui.widgets.facts import Facts
 from mlops_dash.ui.widgets.list_view import ListView
@@ -154,7 +154,7 @@ class BoardScreen(Screen[None]):
         """Why a command can't act now, in plain words; ``None`` where it can."""
         there = BY_ID[command].screens
         if there and self.kind not in there:
-            return f"it belongs to {' and '.join(BY_ID[name].title for name in there)}"
+            return f"it belongs to {places_of(BY_ID[command])}"
         reason: Callable[[], str | None] | None = getattr(self, f"why_not_{command}", None)
         return reason() if reason else None
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
-from mlops_dash.ui.commands import COMMANDS, HELP, Command, keys_of
+from mlops_dash.ui.commands import COMMANDS, HELP, Command, keys_of, places_of
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.widgets.facts import Fact, Facts
 from mlops_dash.ui.wording import ATTENTION, FRESHNESS, HEALTH, KINDS, PROTECTED, Span
@@ -74,7 +74,7 @@ def help_facts(configured: dict[str, str]) -> Iterator[Fact]:
 
 def _key(command: Command, configured: dict[str, str]) -> Fact:
     keys = "  ".join(keys_of(command, configured)) or "in the palette"
-    where = f" On {' and '.join(name.capitalize() for name in command.screens)}." if command.screens else ""
+    where = f" On {places}." if (places := places_of(command)) else ""
     return Fact("", ((command.description, "text"), (where, "dim")), command.description, mark=(keys, "key"))
 
 
@@ -94,5 +94,16 @@ _LEGEND: tuple[tuple[str, tuple[tuple[str, Span], ...]], ...] = (
         ("commit on no branch", ("◊", "warn")),
         ("newer versions of the data", ("↑", "warn")),
         ("newest data, or at the main branch", ("=", "dim")),
+    )),
+    ("Runs", (
+        ("live in an environment", ("◉", "good")),
+        ("a registered version was made from it", ("◆", "model")),
+        ("running", ("◌", "accent")),
+    )),
+    ("Compare", (
+        ("the best of all", ("★", "good")),
+        ("better than the baseline", ("▲", "good")),
+        ("worse than the baseline", ("▼", "bad")),
+        ("another value than the baseline's", ("≠", "warn")),
     )),
 )  # fmt: skip
