@@ -127,6 +127,7 @@ _ROLES: dict[str, tuple[str, str, bool]] = {
 }
 
 ROLES = tuple(_ROLES)
+_COMBINED = 1000  # styles that are kept combined
 
 
 class Palette:
@@ -137,12 +138,22 @@ class Palette:
             role: Style(color=_hex(variables, own, common), bold=bold or None)
             for role, (own, common, bold) in _ROLES.items()
         }
+        self._on: dict[tuple[Style, str], Style] = {}
         self.cursor = Style(bgcolor=_hex(variables, "dash-cursor", "panel-lighten-1"))
         self.selected = Style(bgcolor=_hex(variables, "dash-selected", "panel"))
         self.hover = Style(bgcolor=_hex(variables, "dash-hover", "surface"))
 
     def __getitem__(self, role: str) -> Style:
         return self._styles.get(role) or self._styles["text"]
+
+    def on(self, base: Style, role: str) -> Style:
+        """Return ``base`` with a role's colours on it (cached: most of a repaint is this)."""
+        found = self._on.get((base, role))
+        if found is None:
+            if len(self._on) > _COMBINED:
+                self._on.clear()
+            found = self._on[base, role] = base + self[role]
+        return found
 
 
 def _hex(variables: Mapping[str, str], own: str, common: str) -> str | None:

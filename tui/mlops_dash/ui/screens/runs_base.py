@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mlops_dash.ui.reader import Reader
 
 NEWEST = (STARTED, True)
+_SOON = 0.12  # seconds after which what the table knows of a run stands in its panel, if no more is known
 _LABELS = 10  # cells of the labels in the side panel
 BEGIN, COLUMNS, INDEX, ROWS, WHOLE = (
     f"{RUNS}.{what}" for what in ("begin", "columns", "index", "rows", "whole")
@@ -340,7 +341,11 @@ class RunsBase(BoardScreen):
     def on_list_view_selected(self, event: ListView.Selected) -> None:  # type: ignore[override]
         """Show the run under the cursor."""
         if event.view is self.table:
-            self.show_details()
+            known = self.whole is not None and self.whole.run.run_id == self.table.selected_key
+            if known or self.table.selected_key is None:
+                self.show_details()
+            elif self.details.display:  # all of it may be there before a part of it would be seen
+                self.set_timer(_SOON, self.show_details)
             self.ask_whole()
         self.update_keys()
 

@@ -151,16 +151,20 @@ class IndexTable(ListView, Generic[Row]):
         """Hold the rows that were asked for in place of those that were held."""
         if index is not self.index:
             return
-        known = self.selected_key
+        known, former = self.selected_key, self._held.rows
+        in_sight = range(*self.sight())
+        drawn = [former.get(self.key_at(item)) for item in in_sight]
         self._held = held
-        self.rows_came(held.rows.values())
-        self.forget_strips()
+        grown = self.rows_came(held.rows.values())
+        if grown or drawn != [self.row_at(item) for item in in_sight] or None in drawn:
+            self.forget_strips()
         self._want()
         if self.selected_key != known:
             self.post_message(self.Selected(self, self.selected_key))
 
-    def rows_came(self, rows: Iterable[Row]) -> None:
-        """Rows are held from now on: columns may have to grow."""
+    def rows_came(self, rows: Iterable[Row]) -> bool:
+        """Rows are held from now on: columns may have to grow. Tell whether one did."""
+        return False
 
     def _want(self) -> None:
         """Ask for what is missing in sight or soon will be."""

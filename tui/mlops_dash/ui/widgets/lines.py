@@ -89,5 +89,5 @@ def _words(text: str) -> list[str]:
 
 def paint(line: Line, width: int, palette: Palette, base: Style) -> Strip:
     """Return the line as a strip of exactly ``width`` cells on the ``base`` style."""
-    segments = [Segment(text, base + palette[role]) for text, role in cut(line, width) if text]
+    segments = [Segment(text, palette.on(base, role)) for text, role in cut(line, width) if text]
     return Strip(segments).adjust_cell_length(width, base)

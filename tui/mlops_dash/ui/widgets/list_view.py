@@ -72,6 +72,7 @@ class ListView(ScrollView, can_focus=True):
         self._hovered: int | None = None
         self._given = -1  # lines that the last layout was told of
         self._strips: dict[tuple[int, int, bool, bool], Strip] = {}
+        self._drawn_on: Style | None = None
 
     # -- for subclasses -----------------------------------------------------------------------------------
 
@@ -141,6 +142,7 @@ class ListView(ScrollView, can_focus=True):
     def forget_strips(self) -> None:
         """Draw again what is in sight."""
         self._strips.clear()
+        self._drawn_on = None
         self.refresh()
 
     @property
@@ -271,6 +273,7 @@ class ListView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """A theme changed."""
         self._strips.clear()
+        self._drawn_on = None
         super().notify_style_update()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -310,8 +313,10 @@ class ListView(ScrollView, can_focus=True):
         return paint(((mark, role), *self.body_line(line, width - 1)), width, palette, base)
 
     def _base(self) -> Style:
-        style = self.rich_style
-        return Style(color=style.color, bgcolor=style.bgcolor)
+        if self._drawn_on is None:  # to be found out with all ancestors: too much for every line
+            style = self.rich_style
+            self._drawn_on = Style(color=style.color, bgcolor=style.bgcolor)
+        return self._drawn_on
 
     def _rule(self, width: int) -> Line:
         role = "title" if self.has_focus else "strong"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
+from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -17,6 +18,7 @@ from mlops_dash.ui.wording import Line, Span
 
 _LEAD = 4  # cells of mark and status before the name
 _GAP = 2
+_SPACE = " " * _GAP
 _NAME_SHARE = 0.42  # of the width, at most, where other columns want room
 _LEAST_NAME = 8
 _ROOMY = 96  # cells from which where a run is live is told in words
@@ -106,20 +108,29 @@ class RunTable(IndexTable[RunRow]):
         self._header = (None, [])
         self.forget_strips()
 
-    def rows_came(self, rows: Iterable[RunRow]) -> None:
-        """Columns grow, and never shrink: they stand still while one scrolls."""
-        wide = self._wide
+    def rows_came(self, rows: Iterable[RunRow]) -> bool:
+        """Columns grow, and never shrink: they stand still while one scrolls. Tell whether one did."""
+        wide, texts = self._wide, self._texts
+        before = (dict(wide), len(texts))
         for row in rows:
             for key, cells in ((self.NAME, _WORDS), (self._SHORT, 0)):
                 wide[key] = max(wide.get(key, 0), width_of(self._name_of(row, cells)))
             for column in self.columns:
                 text, role = column.cell(row)
-                cells = min(column.most, width_of(((text, role),)))
+                cells = len(text) if text.isascii() else cell_len(text)
                 if cells > wide.get(column.id, 0):
-                    wide[column.id] = cells
-                if column.right is None and role != "faint" and not _is_number(text):
-                    self._texts.add(column.id)
-        self._header = (None, [])
+                    wide[column.id] = min(column.most, cells)
+                if (
+                    column.right is None
+                    and column.id not in texts
+                    and role != "faint"
+                    and not _is_number(text)
+                ):
+                    texts.add(column.id)
+        grown = before != (wide, len(texts))
+        if grown:
+            self._header = (None, [])
+        return grown
 
     # -- columns ------------------------------------------------------------------------------------------
 
@@ -247,8 +258,12 @@ class RunTable(IndexTable[RunRow]):
         spans: list[Span] = [mark, (" ", "text"), self._glyph_of(row), (" ", "text")]
         spans += fit(self._name_of(row, name), name)
         for column, cells in shown:
-            spans.append((" " * _GAP, "text"))
-            spans += fit((column.cell(row),), cells, right=self._right(column))
+            text, role = column.cell(row)
+            right = self._right(column)
+            if len(text) <= cells and text.isascii():  # one span for each cell: most of a repaint is spans
+                spans.append((_SPACE + (text.rjust(cells) if right else text.ljust(cells)), role))
+            else:
+                spans += [(_SPACE, "text"), *fit(((text, role),), cells, right=right)]
         return tuple(spans)
 
     def item_of(self, line: int) -> int:
