@@ -17,6 +17,7 @@ from mlops_dash.errors import DashError, UsageError
 FORMS = ("csv", "json", "md", "parquet")
 """The kinds of files that a table can be written to, as their names end."""
 
+_INDENTED = 1000  # rows; Python takes four times as long to indent
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DUCKDB: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -24,6 +25,11 @@ _DUCKDB: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": "false",
     "python_enable_replacements": "false",
 }
+
+
+def indent_of(rows: int) -> int | None:
+    """Return how far JSON is indented: large answers are for programs."""
+    return 2 if rows <= _INDENTED else None
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Rows, *, document: Any = None) -> Path:
@@ -49,8 +55,8 @@ def write_table(path: Path, columns: Sequence[str], rows: Rows, *, document: Any
     elif form == "md":
         text = md_text(columns, rows)
     elif form == "json":
-        listed = [dict(zip(columns, row, strict=True)) for row in rows] if document is None else document
-        text = json_text(listed)
+        listed = [dict(zip(columns, row, strict=True)) for row in rows]
+        text = json_text(listed if document is None else document, indent=indent_of(len(listed)))
     else:
         raise UsageError(
             f"{visible(path.name, 200)} does not say what to write", f"end it in .{', .'.join(FORMS)}"

@@ -19,14 +19,18 @@ _ESCAPED = re.compile(
     "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+_ASCII_FORMULA = ("=", "+", "-", "@")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
 
 
 def plain(value: Any) -> Any:
     """Return ``value`` as strict JSON holds it: times in UTC with ``Z``, NaN and infinities as strings."""
-    if value is None or isinstance(value, bool):
-        return value
+    kind = type(value)
+    if kind is str:
+        return value if _is_simple(value) else storable(value)
+    if value is None or kind in (bool, int) or (kind is float and math.isfinite(value)):
+        return value  # nearly all values are of these: exports hold millions
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, int):
@@ -90,12 +94,18 @@ def csv_text(columns: Sequence[str], rows: Rows) -> str:
     return out.getvalue().removesuffix("\n")
 
 
+def _is_simple(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
 def _csv_cell(value: Any) -> Any:
     value = plain(value)
     if isinstance(value, dict | list):
         value = json_text(value, indent=None)
     if not isinstance(value, str):
         return "" if value is None else value
+    if _is_simple(value):
+        return f"'{value}" if value[:1] in _ASCII_FORMULA and not _NUMBER.fullmatch(value) else value
     # line ends and tabs are data that CSV can quote; other controls would act on a terminal
     text = "".join(part if part in "\n\t" else visible(part) for part in re.split("([\n\t])", value))
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_dash.answers.run_exports import runs_object, runs_rows
+from mlops_dash.answers.table_files import indent_of
 from mlops_dash.cli.command import DONE, FAILED
 from mlops_dash.cli.opening import opened, read_what_was_named, refreshed, tell_sources
 from mlops_dash.cli.output import csv_text, json_text, md_text, room_of_stdout, stderr, stdout
@@ -77,7 +78,7 @@ def _print(answer: RunsAnswer, arguments: argparse.Namespace, *, chosen: bool) -
         path = write_parquet(Path(arguments.parquet), *runs_rows(answer))
         stderr(f"mlops-dash: wrote {len(answer.rows):,} runs to {visible(str(path), 400)}")
     elif arguments.json:
-        stdout(json_text(runs_object(answer)))
+        stdout(json_text(runs_object(answer), indent=indent_of(len(answer.rows))))
     elif arguments.csv:
         stdout(csv_text(*runs_rows(answer)))
     elif arguments.md:
