@@ -142,6 +142,7 @@ class IndexTable(ListView, Generic[Row]):
         self.index, self._length, self._held = index, len(index), held
         self.rows_came(held.rows.values())
         self.cursor = None if cursor is None or not self._length else min(cursor, self._length - 1)
+        self._strips.clear()
         self._layout_lines()
         self._scroll(self._with_cursor(top))
         self._want()
@@ -198,7 +199,8 @@ class IndexTable(ListView, Generic[Row]):
         self._want()
 
     def _layout_lines(self) -> None:
-        self._strips.clear()
         width = self.inner_width
+        if width != self.virtual_size.width:
+            self._strips.clear()  # another height leaves lines as they are
         self.virtual_size = Size(width, self._length + len(self.header_lines(width)))
         self.refresh()

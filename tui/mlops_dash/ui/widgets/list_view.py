@@ -251,11 +251,15 @@ class ListView(ScrollView, can_focus=True):
 
     def on_focus(self) -> None:
         """Draw the cursor as the active one."""
-        self.forget_strips()
+        self._forget_cursor()
 
     def on_blur(self) -> None:
         """Draw the cursor as a passive one."""
-        self.forget_strips()
+        self._forget_cursor()
+
+    def _forget_cursor(self) -> None:
+        self._strips = {key: strip for key, strip in self._strips.items() if not key[2]}
+        self.refresh()
 
     def on_resize(self) -> None:
         """Lay out for the new width."""
