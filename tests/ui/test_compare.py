@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from threading import Event
 
 import pytest
 from textual.pilot import Pilot
@@ -497,6 +498,23 @@ async def test_a_comparison_is_written_to_a_file_that_is_never_replaced_unasked(
         assert (tmp_path / "compare.csv").read_text(encoding="utf-8") == written
         await press(pilot, "ctrl+s", *["backspace"] * 3, *"odt", "enter")
         assert any("Nothing was written" in each for each in said(pilot))
+
+
+async def test_what_the_store_knows_is_there_before_git_and_artifacts_have_answered() -> None:
+    board = HandBoard()
+    board.slow = Event()
+    async with dashboard(board, LARGE) as pilot:
+        await pilot.press("3")
+        while "rmse ↓" not in text(pilot):
+            await pilot.pause()
+        assert "★ B staging is better than A production" in text(pilot)
+        assert "reading the code … · reading packages …" in text(pilot)
+        assert "? B  being read …" in text(pilot)
+        assert "reading …" in line_with(pilot, "─ Compare")
+        board.slow.set()
+        await settle(pilot)
+        assert "+B 9f3e210 Tune trees" in text(pilot)
+        assert "being read" not in text(pilot)
 
 
 # -- the sample project -----------------------------------------------------------------------------------

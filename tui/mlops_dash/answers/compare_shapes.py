@@ -158,6 +158,7 @@ class CompareAnswer(Struct, frozen=True):
     Attributes:
         baseline: the place of the item that the others are compared with.
         artifacts: for each item why its packages and signature are not known; ``None`` where they are.
+        reading: what Git and artifacts tell is not all there yet: asked again, there is more.
     """
 
     as_of: datetime
@@ -172,6 +173,7 @@ class CompareAnswer(Struct, frozen=True):
     tags: tuple[TextLine, ...]
     groups: tuple[Group, ...]
     artifacts: tuple[str | None, ...]
+    reading: bool = False
 
     def to_pandas(self) -> pd.DataFrame:
         """Return one row for each metric, parameter, dataset, package and tag, one column for each item."""

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from msgspec import structs
+
 from mlops_dash.answers.compare_shapes import CodeBetween, CompareAnswer
 from mlops_dash.errors import DashError, SourceError, UsageError
 from mlops_dash.project.beside import Beside, Remembered
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 BESIDE_WITHIN = 6.0
 """Seconds that Git and the reading of artifacts may take, side by side; what is late then is unknown."""
+
+READING = "being read …"
+"""The reason of what was left out because of hurry."""
 
 FAILED_FOR = 60.0
 """Seconds for which artifacts that could not be read are not tried again."""
@@ -47,11 +52,14 @@ _KNOWN: WeakKeyDictionary[Project, _Known] = WeakKeyDictionary()
 _LOCK = threading.Lock()
 
 
-def compare(project: Project, refs: Sequence[str], baseline: int) -> CompareAnswer:
-    """Set references side by side."""
+def compare(
+    project: Project, refs: Sequence[str], baseline: int, within: float | None = None
+) -> CompareAnswer:
+    """Set references side by side; ``within`` as in :meth:`Project.compare`."""
     from mlops_dash.answers.compare import answer, compared
 
-    end = time.monotonic() + BESIDE_WITHIN
+    hurried = within is not None and within < BESIDE_WITHIN
+    end = time.monotonic() + (within if within is not None and hurried else BESIDE_WITHIN)
     if refs and not 0 <= baseline < len(refs):
         raise UsageError(
             f"there is no item {baseline} to compare with",
@@ -60,16 +68,18 @@ def compare(project: Project, refs: Sequence[str], baseline: int) -> CompareAnsw
     known = compared(project.store, project.config, refs, project._enrich)
     models = _Models(project, known)
     code = _Code(project, known, baseline)
-    between = code.found(end)
-    return answer(
+    between = code.found(end, hurried=hurried)
+    facts = models.found(end, hurried=hurried)
+    found = answer(
         project.store,
         project.config,
         known,
         baseline,
         code=between,
-        models=models.found(end),
+        models=facts,
         now=datetime.now(UTC),
     )
+    return structs.replace(found, reading=True) if code.waits or models.waits else found
 
 
 def _known_of(project: Project) -> _Known:
@@ -91,6 +101,8 @@ class _Code:
         share = _ALL_DIFFS // max(1, len(different))
         self._longest = min(_LONGEST_DIFF, max(_SHORTEST_DIFF, share))
         self._found: dict[Pair, Between | str] = {}
+        self.waits = False  # whether something was left out because of hurry
+        self._hurried = False
         jobs: dict[Pair | None, Callable[[], Between | None]] = {}
         git = project.git
         self._trouble = "there is no Git repository here" if git is None else None
@@ -107,6 +119,7 @@ class _Code:
                     self._found[pair] = kept
                 else:
                     jobs[pair] = self._job(git, pair)
+        self._asks = bool(jobs)
         self._beside = Beside(jobs, _GIT_AT_ONCE, "compare-git")
 
     def _job(self, git: GitSource, pair: Pair) -> Callable[[], Between]:
@@ -126,11 +139,13 @@ class _Code:
 
         return ask
 
-    def found(self, end: float) -> tuple[CodeBetween, ...]:
+    def found(self, end: float, *, hurried: bool = False) -> tuple[CodeBetween, ...]:
         """Return what lies between the baseline and each other item, or why that is not known."""
         from mlops_dash.answers.compare_code import told, unknown
 
         done = self._beside.results(end)
+        self._hurried = hurried
+        self.waits = hurried and self._asks and None not in done  # the data that commits track
         lines: list[CodeBetween] = []
         for item, pair in self._pairs.items():
             if isinstance(pair, str):
@@ -151,6 +166,9 @@ class _Code:
             return Between()
         found = self._trouble or self._found.get(pair) or done.get(pair)
         if found is None:
+            if self._hurried:
+                self.waits = True
+                return READING
             return self._late.put(pair, f"git took longer than {BESIDE_WITHIN:g} s", FAILED_FOR)
         return found.message if isinstance(found, DashError) else found
 
@@ -176,6 +194,7 @@ class _Models:
         from mlops_dash.sources.mlflow.artifacts import Artifacts
 
         self._places = known.models
+        self.waits = False
         self._kept = _known_of(project).models
         self._artifacts = Artifacts(project.located.tracking, project.located.folder)
         places = dict.fromkeys(place for place in known.models if not isinstance(place, str))
@@ -195,18 +214,21 @@ class _Models:
 
         return read
 
-    def found(self, end: float) -> list[ModelFacts | str]:
+    def found(self, end: float, *, hurried: bool = False) -> list[ModelFacts | str]:
         """Return what is known of each item's model, or why nothing is."""
         done = self._beside.results(end)
-        self._artifacts.close()
         told: list[ModelFacts | str] = []
         for place in self._places:
             if isinstance(place, str):
                 told.append(place)
                 continue
             outcome = self._found.get(place) or done.get(place)
-            if outcome is None:
+            if outcome is None and hurried:
+                self.waits, outcome = True, READING
+            elif outcome is None:
                 outcome = f"its artifacts could not be read within {BESIDE_WITHIN:g} s"
                 self._kept.put(place, outcome, FAILED_FOR)
             told.append(outcome.message if isinstance(outcome, DashError) else outcome)
+        if not self.waits:  # else what is being read is still wanted
+            self._artifacts.close()
         return told

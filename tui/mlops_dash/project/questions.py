@@ -81,19 +81,21 @@ class RunQuestions:
             cast("Project", self), filter, tuple(experiments), tuple(sort), tuple(columns), limit, deleted
         )
 
-    def compare(self, *refs: str, baseline: int = 0) -> CompareAnswer:
+    def compare(self, *refs: str, baseline: int = 0, within: float | None = None) -> CompareAnswer:
         """Set runs, versions or environments side by side.
 
         Args:
             refs: 2 to 100 references.
             baseline: place of the one that the others are compared with.
+            within: seconds after which Git and artifacts are not waited for: what they tell is left out then,
+                and the answer says that it is still being read. ``None`` waits some seconds more.
 
         Raises:
             UsageError: fewer or more references, an unknown or ambiguous one, or one without a run's facts.
         """
         from mlops_dash.project.comparing import compare
 
-        return compare(cast("Project", self), refs, baseline)
+        return compare(cast("Project", self), refs, baseline, within)
 
     def curves(
         self,

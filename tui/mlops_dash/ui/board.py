@@ -94,7 +94,7 @@ class Board(Protocol):
         """Answer with a table of runs; raises ``FilterError`` or ``UsageError``."""
         ...
 
-    def compare(self, *refs: str, baseline: int = 0) -> CompareAnswer:
+    def compare(self, *refs: str, baseline: int = 0, within: float | None = None) -> CompareAnswer:
         """Set runs, versions or environments side by side; raises ``UsageError``."""
         ...
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mlops_dash.ui.widgets.prompt import Prompt
 
 _ITEMS, _CURVES = "comparison.items", "comparison.curves"
+_AT_ONCE = 0.2  # seconds that Git and artifacts have for the first answer
 _MANY = 4  # items from which the table takes the whole width
 
 
@@ -119,8 +120,10 @@ class CompareScreen(Ways, BoardScreen):
             return
         self._asked = reader
         board = reader.board
+        # what the store knows is shown at once, unless more than that is shown already
+        within = None if forgive and self.answer is not None else _AT_ONCE
         forgive = forgive and self.answer is not None
-        reader.ask(_ITEMS, lambda: ask(board, refs, baseline, forgive=forgive))
+        reader.ask(_ITEMS, lambda: ask(board, refs, baseline, forgive=forgive, within=within))
         if self.answer is None:
             self._show_message(True)
             self.message.show(being_read(refs), title="Compare")
@@ -135,7 +138,7 @@ class CompareScreen(Ways, BoardScreen):
                 self._take(answer)
             elif isinstance(answer, Exception):
                 self._refuse(answer)
-            if self._ask_again:
+            if self._ask_again or (isinstance(answer, Compared) and answer.answer.reading):
                 self._ask_again = False
                 self.again()
         elif topic == _CURVES:

@@ -26,14 +26,16 @@ class Compared(Struct, frozen=True):
     gone: tuple[tuple[str, str], ...] = ()
 
 
-def ask(board: Board, refs: Sequence[str], baseline: int, *, forgive: bool) -> Compared:
+def ask(
+    board: Board, refs: Sequence[str], baseline: int, *, forgive: bool = False, within: float | None = None
+) -> Compared:
     """Compare; with ``forgive`` leave out what is not there any more, as long as two are left.
 
     Raises:
         UsageError: a reference is not known.
     """
     try:
-        return Compared(tuple(refs), board.compare(*refs, baseline=baseline))
+        return Compared(tuple(refs), board.compare(*refs, baseline=baseline, within=within))
     except UsageError:
         if not forgive:
             raise
@@ -50,7 +52,7 @@ def _missing(board: Board, refs: Sequence[str]) -> list[tuple[str, str]]:
     found = []
     for ref in dict.fromkeys(refs):
         try:
-            board.compare(ref, ref)
+            board.compare(ref, ref, within=0)
         except UsageError as error:
             found.append((ref, error.message))
     return found

@@ -121,7 +121,9 @@ def _files(answer: CompareAnswer) -> Iterator[SideRow]:
     changes = {code.item: {change.path: change for change in code.files} for code in answer.code}
     for path in sorted({path for files in changes.values() for path in files}):
         cell = partial(_file, changes, path, answer.baseline)
-        yield SideRow(f"file/{path}", ((_tail(path), "text"),), cell, text=f"code file {path}")
+        yield SideRow(
+            f"file/{path}", ((safe(path, _PATH), "text"),), cell, keep_end=True, text=f"code file {path}"
+        )
     left = max((code.left_out for code in answer.code), default=0)
     if left:
         line: Line = ((f"{plural(left, 'more file')} left out: the configuration restricts what is compared",
@@ -136,12 +138,6 @@ def _file(changes: dict[int, dict[str, FileChange]], path: str, baseline: int, p
     if change is None:
         return ((("  same" if place in changes else "  ?", "dim"),),)
     return ((("  ", "text"), *change_line(change.added, change.removed)),)
-
-
-def _tail(path: str, most: int = 32) -> str:
-    """Return a path, cut at its beginning: its end tells more."""
-    shown = safe(path, _PATH)
-    return shown if len(shown) <= most else "…" + shown[1 - most :]
 
 
 # -- the panel --------------------------------------------------------------------------------------------

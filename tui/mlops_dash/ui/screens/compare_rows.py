@@ -200,7 +200,8 @@ def _logged(
     """What is logged with a model: of some items it may not be known, and says why."""
     unknown = frozenset(place for place, reason in enumerate(answer.artifacts) if reason)
     if not lines and unknown:
-        yield heading(kind, title, "unknown" if len(unknown) == len(answer.items) else "none known")
+        told = "unknown" if len(unknown) == len(answer.items) else "none known"
+        yield heading(kind, title, "being read …" if answer.reading else told)
     else:
         yield from _texts(kind, title, lines, answer, differences, unknown)
     reasons: dict[str, list[int]] = {}
@@ -209,7 +210,12 @@ def _logged(
     for index, (reason, places) in enumerate(reasons.items()):
         who = [part for place in places[:8] for part in (marks(place), (" ", "text"))]
         more: Line = ((f"+{len(places) - 8} ", "dim"),) if len(places) > 8 else ()
-        line: Line = (("? ", "unknown"), *who, *more, (f" unknown: {safe(reason, _REASON)}", "unknown"))
+        line: Line = (
+            ("? ", "unknown"),
+            *who,
+            *more,
+            (f" {'' if answer.reading else 'unknown: '}{safe(reason, _REASON)}", "unknown"),
+        )
         yield said(f"{kind}/?{index}", line, f"unknown {reason}")
 
 

@@ -11,6 +11,7 @@ from mlops_dash.ui.widgets.lines import width_of
 from mlops_dash.ui.wording import Line, number, plural, safe
 
 Marks = Callable[[int], tuple[str, str]]
+_READING: Line = (("reading packages …", "accent"),)
 _NAMED = 4  # metrics that a verdict names
 _LABEL = 40
 
@@ -146,10 +147,12 @@ def _parts(answer: CompareAnswer, named: bool) -> list[Line]:
     parts.append(_part(len(data), "dataset", data if named else (), "data", "data"))
     parts.append(_code(answer))
     packages = sum(line.differs for line in answer.packages)
-    if any(answer.artifacts):
-        parts.append((("packages unknown", "unknown"),))
-    elif answer.packages:
-        parts.append(_part(packages, "package", (), "packages"))
+    unknown = sum(reason is not None for reason in answer.artifacts)
+    if answer.packages and unknown < len(answer.items) - 1:
+        more: Line = ((f" ({unknown} unknown)", "unknown"),) if unknown else ()
+        parts.append((*_part(packages, "package", (), "packages"), *more))
+    elif unknown:
+        parts.append(_READING if answer.reading else (("packages unknown", "unknown"),))
     return parts
 
 
@@ -164,7 +167,7 @@ def _code(answer: CompareAnswer) -> Line:
     if any(item.code is None for item in answer.items) or any(
         code.status == "unknown" for code in answer.code
     ):
-        return (("code unknown", "unknown"),)
+        return (("reading the code …", "accent"),) if answer.reading else (("code unknown", "unknown"),)
     moved = [code for code in answer.code if code.status != "same"]
     if not moved:
         return (("same code", "dim"),)

@@ -23,7 +23,9 @@ _RULE = 3  # cells between the baseline and the others
 _SAMPLE = 240  # rows that decide the widths
 _SAMPLED = 6  # columns of each that do
 _LEAST = 9  # cells of the narrowest column
+_BASE = 15  # cells of the baseline's column where not all columns fit
 _KEY = 34  # cells of the widest key column
+_TIGHT = 4  # the part of the width that keys may take where not all columns fit
 
 
 class Side(Struct, frozen=True):
@@ -41,6 +43,7 @@ class SideRow(Struct, frozen=True):
         key: stays the same when facts change.
         label: in the key column.
         cell: forms of a thing's cell, the longest first; called for what is in sight only.
+        keep_end: a label that is too long loses its beginning.
         wide: takes the whole line in place of cells.
         heading: opens a section; the cursor steps over it.
         text: what a filter looks in.
@@ -49,6 +52,7 @@ class SideRow(Struct, frozen=True):
     key: str
     label: Line = ()
     cell: Callable[[int], Forms] | None = None
+    keep_end: bool = False
     wide: Line | None = None
     heading: bool = False
     text: str = ""
@@ -193,7 +197,9 @@ class SideBySide(ListView):
         if row.wide is not None:
             label = fit(row.label, self._planned(width).key + _GAP) if row.label else ()
             return cut((*label, *row.wide), width)
-        return self._laid(row.label, self._planned(width), row.cell or (lambda _: ()), line == self.cursor)
+        plan = self._planned(width)
+        label = _cut_head(row.label, plan.key) if row.keep_end else row.label
+        return self._laid(label, plan, row.cell or (lambda _: ()), line == self.cursor)
 
     def _laid(
         self, label: Line, plan: Plan, cell: Callable[[int], Forms], under: bool = False, heads: str = ""
@@ -238,8 +244,10 @@ class SideBySide(ListView):
         other = self._natural(rows, others[:_SAMPLED])
         room = max(2, width - key - _GAP - _RULE)
         if base[0] + len(others) * (other[0] + _GAP) - _GAP > room:
+            less = max(_LEAST, width // _TIGHT)
+            room, key = room + max(0, key - less), min(key, less)
             share = max(_LEAST, room // (len(others) + 1) - _GAP)
-            base_wide = max(min(base[0], share), min(base[1], room // 3))
+            base_wide = max(min(base[0], share), min(base[1], _BASE, room // 3))
             least = max(_LEAST, min(other[1], 2 * room // 3))
             left = room - base_wide
             other_wide = max(least, min(other[0], (left + _GAP) // len(others) - _GAP))
@@ -301,6 +309,13 @@ class SideBySide(ListView):
 
 
 _CELL = Style(bold=True, underline=True)
+
+
+def _cut_head(label: Line, width: int) -> Line:
+    text = "".join(part for part, _ in label)
+    if width_of(label) <= width or not label:
+        return label
+    return (("…" + text[len(text) - max(0, width - 1) :], label[0][1]),)
 
 
 def _at(lines: Sequence[Line], row: int) -> Line:
