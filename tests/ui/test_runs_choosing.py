@@ -8,10 +8,14 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import pytest
 from textual.widgets import Input
 
+from mlops_dash import demo, open_project
 from mlops_dash.answers.run_shapes import RunRow
 from mlops_dash.paths import state_dir
+from mlops_dash.ui.app import Opening
+from mlops_dash.ui.dashboard import Dashboard
 from mlops_dash.ui.remembered import Memory, Remembered, used
 from mlops_dash.ui.screens.runs_cells import name_line
 from mlops_dash.ui.widgets.lines import width_of
@@ -90,6 +94,13 @@ async def test_nothing_matches_says_so_and_what_to_do() -> None:
         await press(pilot, "enter")
         assert "0 of 40 runs" in lines(pilot)[1]
         assert "nothing matches no such name · / changes it · esc shows all" in text(pilot)
+
+
+async def test_a_metric_that_no_run_has_is_named_with_the_nearest() -> None:
+    async with dashboard() as pilot:
+        await press(pilot, "2", "slash")
+        await type_text(pilot, "metrics.rmze < 1")
+        assert "no run has metrics.rmze: did you mean metrics.rmse?" in text(pilot)
 
 
 async def test_up_brings_former_filters_back_and_down_what_was_typed() -> None:
@@ -371,3 +382,33 @@ async def test_settings_are_said_nowhere_when_all_is_well() -> None:
     async with dashboard() as pilot:
         await press(pilot, "2", "s", "enter")
         assert said(pilot) == []
+
+
+# -- the sample project ------------------------------------------------------------------------------------
+
+
+@pytest.mark.campaign
+async def test_runs_of_a_real_project_are_filtered_in_the_filter_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = demo.unpack(tmp_path / "demo")
+    app = Dashboard(Opening(lambda: open_project(folder)).start())
+    async with app.run_test(size=LARGE) as pilot:
+        await settle(pilot)
+        await press(pilot, "2")
+        while "train_rmse" not in text(pilot):
+            await pilot.pause()
+        await press(pilot, "slash")
+        await type_text(pilot, "metrics.rmse < 55 and params.model = 'combined'")
+        assert "3 of 46 runs" in text(pilot)
+        await type_text(pilot, " and attributes.usr = 'mara'")
+        told = line_with(pilot, "▲")
+        assert told.index("▲") == line_with(pilot, "combined' and attributes.usr").index("attributes.usr")
+        assert "3 of 46 runs" in text(pilot)
+        await press(pilot, "escape", "s")
+        await type_text(pilot, "metrics.rmse")
+        await press(pilot, "enter", "home")
+        assert "▌" in line_with(pilot, "boosting rate=0.12", "53.94")
+        assert "◆ v4" in text(pilot)
+    app.let_go()

@@ -97,6 +97,16 @@ _LEGEND: tuple[tuple[str, tuple[tuple[str, Span], ...]], ...] = (
     )),
     ("Runs", (
         ("live in an environment", ("◉", "good")),
+        ("registered as a version of a model", KINDS["version"]),
+        ("running", ("◌", "accent")),
+        ("scheduled", ("○", "dim")),
+        ("failed", ("✗", "bad")),
+        ("killed", ("⊘", "warn")),
+        ("marked first: the baseline of a comparison", ("▣", "accent")),
+        ("marked", ("■", "accent")),
+    )),
+    ("Runs", (
+        ("live in an environment", ("◉", "good")),
         ("a registered version was made from it", ("◆", "model")),
         ("running", ("◌", "accent")),
     )),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 
@@ -22,8 +23,10 @@ from mlops_dash.ui.screens.runs_dialogs import (
 from mlops_dash.ui.widgets.filter_bar import FilterBar
 from mlops_dash.ui.widgets.prompt import Prompt
 from mlops_dash.ui.widgets.run_table import RunTable
-from mlops_dash.ui.wording import Line, plural
+from mlops_dash.ui.wording import Line, plural, safe
 
+_FIELD = re.compile(r"\b(?:metrics|params|tags)\.[A-Za-z_][\w.]*")
+_LOOKED_AT = 2000  # characters, and names, among which a slip is looked for
 _PLAIN = re.compile(r"[A-Za-z_][\w.]*")
 _NAME_COLUMN = RunColumn(NAME, "attribute", "run_name", 0, True)
 
@@ -77,9 +80,24 @@ class Choosing(RunsBase):
         if self.filter.strip():
             matching = f"{len(index):,} of {plural(index.total, 'run')} match"
             count: Line = ((matching, "good" if len(index) else "warn"),)
+            if not len(index) and (hint := self._unknown_field()):
+                bar.say((*count, (f" · {hint}", "text")))
+                return
         else:
             count = ((f"all {plural(index.total, 'run')}", "text"),)
         bar.say((*count, ("   enter keeps · esc gives up · ↑ former ones", "dim")))
+
+    def _unknown_field(self) -> str:
+        """Say which metric, parameter or tag of the filter no run has, and which one is meant perhaps."""
+        names = [column.id for column in self.columns.columns] if self.columns is not None else []
+        known = set(names)
+        for name in _FIELD.findall(self.filter[:_LOOKED_AT]):
+            if names and name not in known:
+                near = difflib.get_close_matches(name, names[:_LOOKED_AT], n=1)
+                return f"no run has {safe(name, 60)}" + (
+                    f": did you mean {safe(near[0], 60)}?" if near else ""
+                )
+        return ""
 
     def filter_changed(self, text: str) -> None:
         """Filter as it is typed."""
