@@ -64,3 +64,9 @@ async def test_the_cause_of_a_trouble_comes_before_its_place(width: int, told: s
 async def test_a_trouble_is_told_without_a_stray_full_stop() -> None:
     async with dashboard(HandBoard(live(sources=TROUBLED)), LARGE) as pilot:
         assert "mlflow.db — close it" in line_with(pilot, "close it")
+
+
+async def test_no_word_of_the_key_bar_is_cut() -> None:
+    for width in range(20, 130, 11):
+        async with dashboard(size=(width, 24)) as pilot:
+            assert "…" not in lines(pilot)[-1], width

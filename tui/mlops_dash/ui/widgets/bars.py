@@ -219,7 +219,7 @@ class KeyBar(Bar):
             spans.extend(((hint.key, role[0]), (f" {hint.title}", role[1]), ("  ", "text")))
             self._places.append((at, at + cells, hint.command))
             at += cells + 2
-        return tuple(spans)
+        return tuple(spans[:-1])
 
     def on_click(self, event: events.Click) -> None:
         """Do what the clicked key does."""

@@ -150,7 +150,7 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
 
     def compose(self) -> ComposeResult:
         """Lay out."""
-        self.choices.can_focus = False
+        self.choices.can_focus, self.choices.led = False, True
         box = Container(
             Horizontal(Static("›", markup=False), Typed(placeholder=self._hint), id="typed"),
             self.choices,

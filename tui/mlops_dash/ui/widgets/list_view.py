@@ -67,6 +67,7 @@ class ListView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.title = title
         self.steady_cursor = False
+        self.led = False  # something else has the focus and moves the cursor here
         self.note = ""
         self.cursor: int | None = None
         self._hovered: int | None = None
@@ -309,11 +310,11 @@ class ListView(ScrollView, can_focus=True):
         base = self._base()
         mark = " "
         if under and (self.has_focus or self.steady_cursor):
-            base += palette.cursor if self.has_focus else palette.selected
+            base += palette.cursor if self.has_focus or self.led else palette.selected
             mark = "▌"
         elif hovered:
             base += palette.hover
-        role = "accent" if self.has_focus else "dim"
+        role = "accent" if self.has_focus or self.led else "dim"
         return paint(((mark, role), *self.body_line(line, width - 1)), width, palette, base)
 
     def _base(self) -> Style:
