@@ -55,7 +55,7 @@ def test_the_better_side_follows_the_direction_and_is_unmarked_without_one() -> 
         ((metric("rmse", (2.0, 1.0), "min"), metric("mae", (1.0, 1.0), "min")),
          "★ B staging is better than A production in 1 of 2:  rmse −50.0 %"),
         ((metric("rmse", (2.0, 1.0), "min"), metric("auc", (0.5, 0.4), "max")),
-         "± B staging is better in rmse −50.0 %  but worse in auc −20.0 %"),
+         "± B staging is better in rmse −50.0 %, worse in auc −20.0 %"),
         ((metric("rmse", (0.0, 1.0), "min"),), "★ A production is better than B staging:  rmse +1.000"),
         ((metric("rmse", (1.0, 1.0), "min"),), "= B staging and A production are the same in every metric"),
         ((metric("rmse", (math.nan, 1.0), "min"),), "No metric of both can be ranked"),

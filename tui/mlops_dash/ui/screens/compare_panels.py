@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from textual.strip import Strip
 
@@ -28,18 +29,17 @@ class VerdictBar(Bar):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._answer: CompareAnswer | None = None
-        self._verdict: Line = ()
-        self._marks: Marks | None = None
+        self._said: Callable[[int], Line] = lambda width: ()
 
     def show(self, answer: CompareAnswer, marks: Marks, primary: str | None) -> None:
         """Show the verdict of an answer."""
-        self._answer, self._marks = answer, marks
-        self._verdict = verdict(answer, marks, primary)
+        self._answer = answer
+        self._said = partial(verdict, answer, marks, primary)
         self.refresh()
 
     def line(self, width: int) -> Line:
         """The verdict."""
-        return ((" ", "text"), *self._verdict)
+        return ((" ", "text"), *self._said(width - 2))
 
     def render_line(self, y: int) -> Strip:
         """Paint the verdict, and below it the reasons."""
@@ -50,7 +50,7 @@ class VerdictBar(Bar):
         return paint(line, width, palette_of(self.app.theme_variables), self.rich_style)
 
 
-def sides(answer: CompareAnswer, marks: Marks, gone: Sequence[str] = ()) -> list[Side]:
+def sides(answer: CompareAnswer, marks: Marks) -> list[Side]:
     """Return the heads of the columns."""
     return [
         Side(

@@ -49,18 +49,27 @@ def _moved(line: MetricLine, place: int) -> int | None:
     return 0 if moved == 0 else 1 if (moved < 0) == (line.better == "min") else -1
 
 
-def verdict(answer: CompareAnswer, marks: Marks, primary: str | None = None) -> Line:
-    """Return which item is better, in one line."""
+def verdict(answer: CompareAnswer, marks: Marks, primary: str | None = None, width: int = 1000) -> Line:
+    """Return which item is better, in one line: with as many metrics as fit into ``width`` cells."""
+    line: Line = ()
+    for named in range(_NAMED, 0, -1):
+        line = _verdict(answer, marks, primary, named)
+        if width_of(line) <= width:
+            break
+    return line
+
+
+def _verdict(answer: CompareAnswer, marks: Marks, primary: str | None, named: int) -> Line:
     lines = sorted(answer.metrics, key=lambda line: line.key != primary)
     if not lines:
         return (("No metric was logged: nothing tells which is better", "dim"),)
     if not any(line.better for line in lines):
         return (("Which way is better is not known for any metric here: ", "warn"),
                 ("[metrics] in the configuration tells it", "text"))  # fmt: skip
-    return _of_two(answer, lines, marks) if len(answer.items) == 2 else _of_many(answer, lines, marks)
+    return _of_two(answer, lines, marks, named) if len(answer.items) == 2 else _of_many(answer, lines, marks)
 
 
-def _of_two(answer: CompareAnswer, lines: Sequence[MetricLine], marks: Marks) -> Line:
+def _of_two(answer: CompareAnswer, lines: Sequence[MetricLine], marks: Marks, named: int) -> Line:
     base, other = answer.baseline, 1 - answer.baseline
     moved = [(line, way) for line in lines if (way := _moved(line, other)) is not None]
     better = [line for line, way in moved if way > 0]
@@ -76,13 +85,13 @@ def _of_two(answer: CompareAnswer, lines: Sequence[MetricLine], marks: Marks) ->
             parts.reverse()
         (first, of_first, role), (then, of_then, other_role) = parts
         return (
-            ("± ", "warn"), *one, (f" is {first} in ", "text"), *_list(of_first, other, role),
-            (f"  but {then} in ", "text"), *_list(of_then, other, other_role),
+            ("± ", "warn"), *one, (f" is {first} in ", "text"), *_list(of_first, other, role, named),
+            (f", {then} in ", "text"), *_list(of_then, other, other_role, named),
         )  # fmt: skip
     winner, loser, found = (one, two, better) if better else (two, one, worse)
     every = "" if len(found) == len(moved) else f" in {len(found)} of {len(moved)}"
     return (BEST, (" ", "text"), *winner, (" is better than ", "text"), *loser, (f"{every}:  ", "text"),
-            *_list(found, other, "good" if better else "warn"))  # fmt: skip
+            *_list(found, other, "good" if better else "warn", named))  # fmt: skip
 
 
 def _of_many(answer: CompareAnswer, lines: Sequence[MetricLine], marks: Marks) -> Line:
@@ -114,15 +123,15 @@ def _name(answer: CompareAnswer, place: int, marks: Marks) -> Line:
     return (marks(place), (f" {safe(answer.items[place].label, _LABEL)}", "strong"))
 
 
-def _list(lines: Sequence[MetricLine], place: int, role: str) -> Line:
+def _list(lines: Sequence[MetricLine], place: int, role: str, named: int) -> Line:
     spans: list[tuple[str, str]] = []
-    for line in lines[:_NAMED]:
+    for line in lines[:named]:
         moved = line.deltas[place]
         sign = "" if moved is None else ("+" if moved > 0 else "−") + number(abs(moved))
         change = percent(line.relative[place]) or sign
         spans += [(", " if spans else "", "text"), (f"{safe(line.key, 30)} ", "text"), (change, role)]
-    if len(lines) > _NAMED:
-        spans.append((f" and {len(lines) - _NAMED:,} more", "dim"))
+    if len(lines) > named:
+        spans.append((f" and {len(lines) - named:,} more", "dim"))
     return tuple(spans)
 
 
