@@ -45,7 +45,7 @@ class SortDialog(Chooser[str]):
             "Sort by",
             (Column("COLUMN"), Column(""), Column("KIND"), Column("RUNS", right=True), Column("")),
             hint="type to narrow",
-            keys=(("enter", "sorts; the same column again reverses"), ("esc", "leaves it as it is")),
+            keys=(("enter", "sorts, again reverses"), ("esc", "leaves it as it is")),
             gives=(Give(4, DROP), Give(2, DROP)),
         )
         self._columns, self._shown, self._sort = columns, set(shown), sort
@@ -95,8 +95,8 @@ class ColumnsDialog(Chooser[tuple[str, ...]]):
             ),
             hint="type to narrow",
             keys=(
-                ("space", "shows or hides"), ("⇧↑ ⇧↓", "order"), ("^r", "default"), ("enter", "keeps"),
-                ("esc", "leaves"),
+                ("space", "shows or hides"), ("enter", "keeps"), ("⇧↑ ⇧↓", "order"), ("esc", "leaves"),
+                ("^r", "default"),
             ),
             gives=(Give(4, DROP), Give(2, DROP), Give(1, None, 12)),
         )  # fmt: skip

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from mlops_dash.ui.widgets.bars import Bar
-from mlops_dash.ui.widgets.lines import cut
+from mlops_dash.ui.widgets.lines import cut, width_of
 from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.widgets.table import Cell, Column, Give, Table
 from mlops_dash.ui.wording import Line
@@ -61,8 +61,11 @@ class Said(Bar):
         self.refresh()
 
     def line(self, width: int) -> Line:
-        """Draw it."""
-        return cut(((" ", "text"), *self._line), width)
+        """Draw it; of keys as many as fit."""
+        spans = list(self._line)
+        while len(spans) > 2 and spans[-2][1] == "key" and width_of(tuple(spans)) + 1 > width:
+            del spans[-2:]
+        return cut(((" ", "text"), *spans), width)
 
 
 class Chooser(ModalScreen[Answer], Generic[Answer]):
