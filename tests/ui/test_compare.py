@@ -15,6 +15,7 @@ from mlops_dash.project import open_project
 from mlops_dash.ui.app import Opening
 from mlops_dash.ui.commands import COMPARE, on_screen
 from mlops_dash.ui.dashboard import Dashboard
+from mlops_dash.ui.messages import Reconfigured
 from mlops_dash.ui.screens.compare import CompareScreen
 from replacing import replace
 from ui.answers import HandBoard, live, row
@@ -515,6 +516,55 @@ async def test_what_the_store_knows_is_there_before_git_and_artifacts_have_answe
         await settle(pilot)
         assert "+B 9f3e210 Tune trees" in text(pilot)
         assert "being read" not in text(pilot)
+
+
+async def test_a_slow_comparison_is_not_begun_anew_by_every_refresh() -> None:
+    board = HandBoard()
+    board.slow = Event()
+    async with dashboard(board, LARGE) as pilot:
+        await pilot.press("3")
+        while "reading the code" not in text(pilot):
+            await pilot.pause()
+        reader = screen_of(pilot).dash.reader
+        assert reader is not None
+        asked = reader._requests["comparison.items"]
+        for _ in range(5):
+            screen_of(pilot).again()
+            await pilot.pause()
+        assert reader._requests["comparison.items"] == asked, "the answer under way would be dropped"
+        board.slow.set()
+        await settle(pilot)
+        assert reader._requests["comparison.items"] == asked + 1
+
+
+async def test_unchanged_facts_ask_for_no_curves() -> None:
+    board = HandBoard()
+    async with dashboard(board, LARGE) as pilot:
+        await press(pilot, "3")
+        drawn = len(board.drawn)
+        screen_of(pilot).again()
+        await settle(pilot)
+        assert len(board.drawn) == drawn
+        board.changes = {"metrics": (metric("rmse", (53.0, 51.0), "min"),)}
+        screen_of(pilot).again()
+        await settle(pilot)
+        assert len(board.drawn) == drawn + 1
+
+
+async def test_another_configuration_while_it_is_slow_does_not_stop_it() -> None:
+    first, other = HandBoard(), HandBoard()
+    first.slow = Event()
+    async with dashboard(first, LARGE) as pilot:
+        app = pilot.app
+        assert isinstance(app, Dashboard)
+        await pilot.press("3")
+        while "reading the code" not in text(pilot):
+            await pilot.pause()
+        app.on_reconfigured(Reconfigured((other, other.live())))
+        await settle(pilot)
+        assert other.asked
+        assert "+B 9f3e210 Tune trees" in text(pilot)
+        first.slow.set()
 
 
 # -- the sample project -----------------------------------------------------------------------------------
