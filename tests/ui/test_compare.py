@@ -331,6 +331,13 @@ async def test_lines_are_narrowed_by_text_and_shown_again() -> None:
         assert "rmse ↓" in text(pilot)
 
 
+async def test_a_filter_brings_the_lines_into_sight() -> None:
+    async with dashboard(size=SMALL) as pilot:
+        await press(pilot, "3", "tab", "slash", *"alpha", "enter")
+        assert "≠ 0.5" in text(pilot)
+        assert screen_of(pilot).table.has_focus
+
+
 async def test_a_cell_is_copied_whole() -> None:
     board = HandBoard()
     long = "x" * 6000

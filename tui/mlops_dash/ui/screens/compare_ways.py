@@ -153,9 +153,11 @@ class Ways(BoardScreen):
     def do_filter(self) -> None:
         """Narrow the lines."""
         own = self._own()
-        self.go_to(
-            0, lambda: self.prompt("filter", "/", value=own.needle, hint="metric, parameter, file, value…")
-        )
+        self.leave_full()
+        self.remove_class("-at-curves", "-at-code")
+        # at once: what is typed next is for the prompt
+        self.prompt("filter", "/", value=own.needle, hint="metric, parameter, file, value…")
+        self._asked_from = own.table
 
     def why_not_back(self) -> str | None:
         """There is always a way back."""
