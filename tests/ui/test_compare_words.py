@@ -10,7 +10,7 @@ from mlops_dash.answers.compare_shapes import CompareAnswer
 from mlops_dash.ui.screens.compare_asking import unused
 from mlops_dash.ui.screens.compare_cells import letters, percent, verdict_of
 from mlops_dash.ui.screens.compare_rows import compare_rows
-from mlops_dash.ui.screens.compare_verdict import reasons, score, verdict
+from mlops_dash.ui.screens.compare_verdict import reasons, scores, verdict
 from mlops_dash.ui.widgets.diff_view import diff_lines
 from mlops_dash.ui.wording import Line
 from replacing import replace
@@ -80,7 +80,7 @@ def test_the_verdict_of_many_is_about_the_best() -> None:
         said(answer, "rmse")
         == "★ B staging has the best rmse  52.80, −2.1 % against A   best in 2 of 3 metrics"
     )
-    assert score(answer, 1) == (2, 3, 0)
+    assert scores(answer) == [(0, 0, 0), (2, 3, 0), (0, 3, 0), (1, 1, 2)]
     assert said(answer, "r2").startswith("★ D fit-20 has the best r2")
 
 

@@ -18,6 +18,7 @@ from mlops_dash.ui.screens.compare_curves import Curves
 from mlops_dash.ui.screens.compare_panels import VerdictBar, being_read, nothing_chosen, refused, sides
 from mlops_dash.ui.screens.compare_pick import reference, whole
 from mlops_dash.ui.screens.compare_rows import compare_rows
+from mlops_dash.ui.screens.compare_verdict import Score
 from mlops_dash.ui.screens.compare_ways import Ways
 from mlops_dash.ui.widgets.diff_view import DiffLine, DiffView, diff_lines
 from mlops_dash.ui.widgets.facts import Facts
@@ -52,6 +53,7 @@ class CompareScreen(Ways, BoardScreen):
         self._ask_again = False
         self._curves: dict[str, CurvesAnswer] = {}
         self._diffs: dict[int, list[DiffLine]] = {}
+        self._scores: list[Score] = []
         self.verdict = VerdictBar(id="verdict")
         self.table = SideBySide(title="Compare", id="table")
         self.curves = Curves(id="curves")
@@ -155,6 +157,7 @@ class CompareScreen(Ways, BoardScreen):
                 self.dash.say(f"{ref} is not compared any more: {why}", severity="warning")
         self._show_message(False)
         same = former is not None and structs.replace(former, as_of=found.answer.as_of) == found.answer
+        self._scores = found.scores
         if not same:
             self._diffs = {}
             self._show_answer()
@@ -208,7 +211,7 @@ class CompareScreen(Ways, BoardScreen):
             newer=newer,
             marks=self.curves.mark,
         )
-        self.table.show(sides(answer, self.curves.mark), rows, answer.baseline)
+        self.table.show(sides(answer, self.curves.mark, self._scores), rows, answer.baseline)
         self._show_title()
 
     def _show_title(self, trouble: str = "") -> None:

@@ -12,6 +12,7 @@ from mlops_dash.answers.node_ids import environment_id
 from mlops_dash.answers.shapes import EnvironmentRow
 from mlops_dash.errors import DashError, UsageError
 from mlops_dash.ui.board import Board
+from mlops_dash.ui.screens.compare_verdict import Score, scores
 
 MOST = 100  # items that a comparison can have
 _REPORTED = 24  # metrics whose curves are in a report
@@ -19,10 +20,12 @@ _POINTS = 400
 
 
 class Compared(Struct, frozen=True):
-    """An answer, the references it is to, and those that could not be found any more, each with why."""
+    """An answer and its scores, the references it is to, and those that could not be found any more, each
+    with why."""
 
     refs: tuple[str, ...]
     answer: CompareAnswer
+    scores: list[Score]
     gone: tuple[tuple[str, str], ...] = ()
 
 
@@ -35,7 +38,8 @@ def ask(
         UsageError: a reference is not known.
     """
     try:
-        return Compared(tuple(refs), board.compare(*refs, baseline=baseline, within=within))
+        answer = board.compare(*refs, baseline=baseline, within=within)
+        return Compared(tuple(refs), answer, scores(answer))
     except UsageError:
         if not forgive:
             raise
@@ -44,7 +48,8 @@ def ask(
         if not gone or len(left) < 2:
             raise
         base = left.index(refs[baseline]) if refs[baseline] in left else 0
-        return Compared(left, board.compare(*left, baseline=base), tuple(gone.items()))
+        answer = board.compare(*left, baseline=base)
+        return Compared(left, answer, scores(answer), tuple(gone.items()))
 
 
 def _missing(board: Board, refs: Sequence[str]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from textual.strip import Strip
 
 from mlops_dash.answers.compare_shapes import CompareAnswer, CompareItem
 from mlops_dash.errors import DashError
-from mlops_dash.ui.screens.compare_verdict import reasons, score_line, verdict
+from mlops_dash.ui.screens.compare_verdict import Score, reasons, score_line, verdict
 from mlops_dash.ui.theme import palette_of
 from mlops_dash.ui.widgets.bars import Bar
 from mlops_dash.ui.widgets.facts import Fact
@@ -50,13 +50,13 @@ class VerdictBar(Bar):
         return paint(line, width, palette_of(self.app.theme_variables), self.rich_style)
 
 
-def sides(answer: CompareAnswer, marks: Marks) -> list[Side]:
+def sides(answer: CompareAnswer, marks: Marks, scored: Sequence[Score]) -> list[Side]:
     """Return the heads of the columns."""
     return [
         Side(
             marks(place),
             ((safe(item.label, _LABEL), "strong"),),
-            (_note(item), score_line(answer, place)),
+            (_note(item), score_line(scored[place], place == answer.baseline)),
         )
         for place, item in enumerate(answer.items)
     ]

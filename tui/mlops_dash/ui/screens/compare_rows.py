@@ -176,7 +176,9 @@ def _texts(
     for line in lines:
         if line.differs or not differences:
             cell = partial(_text, line, answer.baseline, unknown)
-            text = f"{line.key} {kind} {' '.join(value[:400] for value in line.values if value is not None)}"
+            text = (
+                f"{line.key} {kind} {' '.join({value[:400] for value in line.values if value is not None})}"
+            )
             yield SideRow(
                 f"{kind}/{line.key}",
                 ((safe(line.key, _KEY), "text" if line.differs else "dim"),),

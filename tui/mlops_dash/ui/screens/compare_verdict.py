@@ -6,35 +6,46 @@ import math
 from collections.abc import Callable, Sequence
 
 from mlops_dash.answers.compare_shapes import CompareAnswer, MetricLine
-from mlops_dash.ui.screens.compare_cells import BEST, BETTER, WORSE, percent, verdict_of
+from mlops_dash.ui.screens.compare_cells import BEST, BETTER, WORSE, percent
 from mlops_dash.ui.widgets.lines import width_of
 from mlops_dash.ui.wording import Line, number, plural, safe
 
 Marks = Callable[[int], tuple[str, str]]
+Score = tuple[int, int, int]
 _READING: Line = (("reading packages …", "accent"),)
 _NAMED = 4  # metrics that a verdict names
 _LABEL = 40
 
 
-def score(answer: CompareAnswer, place: int) -> tuple[int, int, int]:
-    """Return in how many metrics an item is the best, better than the baseline, and worse."""
-    marks = [verdict_of(line, place) for line in answer.metrics]
-    moved = [_moved(line, place) for line in answer.metrics]
-    return (
-        sum(mark == BEST for mark in marks),
-        sum(way is not None and way > 0 for way in moved),
-        sum(way is not None and way < 0 for way in moved),
-    )
+def scores(answer: CompareAnswer) -> list[Score]:
+    """Return for each item in how many metrics it is the best, better than the baseline, and worse.
+
+    All in one pass: a hundred items with 5,000 metrics are half a million values.
+    """
+    best, won, lost = ([0] * len(answer.items) for _ in range(3))
+    for line in answer.metrics:
+        for place in line.best:
+            best[place] += 1
+        if line.better is None:
+            continue
+        good, bad = (won, lost) if line.better == "min" else (lost, won)
+        for place, moved in enumerate(line.deltas):
+            if moved is not None and moved != 0:
+                if moved < 0:
+                    good[place] += 1
+                elif moved > 0:
+                    bad[place] += 1
+    return list(zip(best, won, lost, strict=True))
 
 
-def score_line(answer: CompareAnswer, place: int) -> Line:
-    """Return the score as it stands at the head of a column."""
-    best, better, worse = score(answer, place)
+def score_line(score: Score, based: bool) -> Line:
+    """Return the score as it stands at the head of a column; ``based`` is that of the baseline."""
+    best, better, worse = score
     spans: list[tuple[str, str]] = []
-    if place == answer.baseline:
+    if based:
         spans.append(("baseline", "accent"))
     for count, (glyph, role) in ((best, BEST), (better, BETTER), (worse, WORSE)):
-        told = glyph == BEST[0] or (place != answer.baseline and not (glyph == BETTER[0] and better == best))
+        told = glyph == BEST[0] or (not based and not (glyph == BETTER[0] and better == best))
         if count and told:
             spans += [(" " if spans else "", "text"), (f"{glyph}{count:,}", role)]
     return tuple(spans)
