@@ -74,8 +74,9 @@ def filtered(house: House, folder: Path, cache: Path) -> float:
     there = [_answer(house, folder, cache, text + AND) for text in (before, before + last)]
     with Terminal(house.program, house.environment(cache), folder) as terminal:
         _to_runs(terminal, there[0]["total"])
-        terminal.press("/" + before + AND + "\x1b[D" * len(AND))
+        terminal.press("/" + before + AND)
         terminal.wait_for(_shown(there[0]))
+        terminal.press("\x1b[D" * len(AND))
         terminal.settle(1.0)
         return terminal.after(last, _shown(there[1]))
 
@@ -83,7 +84,7 @@ def filtered(house: House, folder: Path, cache: Path) -> float:
 def _to_runs(terminal: Terminal, total: int) -> None:
     terminal.wait_for(["tracking"])
     terminal.press("2")
-    terminal.wait_for([f"{total:,} runs", "run-"])
+    terminal.wait_for([f"{total:,} runs", "run-", "columns 1"])
     terminal.settle(1.0)
 
 

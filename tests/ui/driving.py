@@ -53,13 +53,14 @@ async def settle(pilot: Pilot[None]) -> None:
     app = pilot.app
     assert isinstance(app, Dashboard)
     quiet = 0  # an answer's message may make the app ask again
-    for _ in range(1000):
-        await pilot.pause()
+    for _ in range(4000):
+        await pilot.pause(0.002)  # all messages so far are handled
         done = app.fatal is not None  # nothing is read then
         done = done or (app.reader is not None and (app.reader.idle or not gate_open(app)))
         quiet = quiet + 1 if done else 0
         if quiet > 5:
-            return
+            break
+    await pilot.pause()
 
 
 def gate_open(app: Dashboard) -> bool:

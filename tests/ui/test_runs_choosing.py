@@ -9,6 +9,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input
 
 from mlops_dash import demo, open_project
@@ -38,6 +39,27 @@ async def test_a_filter_narrows_as_it_is_typed_and_the_prompt_keeps_the_keys() -
         await press(pilot, "enter")
         assert "filter metrics.rmse < 50.5" in lines(pilot)[1]
         assert "enter trace" in lines(pilot)[-1]
+
+
+async def test_what_is_typed_before_the_prompt_is_there_is_typed_into_it() -> None:
+    async with dashboard() as pilot:
+        await press(pilot, "2")
+        for key in ("slash", *"fit-1q", "backspace"):  # as pasted: nothing is waited for
+            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+        await settle(pilot)
+        prompt = pilot.app.screen.focused
+        assert isinstance(prompt, Input)
+        assert prompt.value == "fit-1"
+        assert "11 of 40 runs" in lines(pilot)[1]
+
+
+async def test_what_is_typed_before_a_dialog_is_there_is_typed_into_it() -> None:
+    async with dashboard() as pilot:
+        await press(pilot, "2")
+        for key in ("s", *"rmse", "enter"):
+            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+        await settle(pilot)
+        assert "sorted by rmse" in lines(pilot)[1]
 
 
 async def test_an_error_stands_under_its_place_and_what_matched_before_stays() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
 from mlops_dash.domain.text import visible
 from mlops_dash.ui.commands import BY_ID, COMPARE, LIVE, RUNS, TRACE, bindings, keys_of, on_screen
+from mlops_dash.ui.holding import Holding
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live import LiveScreen
 from mlops_dash.ui.theme import DARK, LIGHT
@@ -36,7 +37,7 @@ def _trace_screen() -> Screen[Any]:
     return TraceScreen()
 
 
-class Acting(App[None]):
+class Acting(Holding):
     """The commands, each a ``do_<id>`` here or on a screen, and the ways between screens."""
 
     ENABLE_COMMAND_PALETTE = True

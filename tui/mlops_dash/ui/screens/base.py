@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from mlops_dash.ui.commands import BY_ID, SCREENS, Command, keys_of, on_screen, places_of
+from mlops_dash.ui.holding import hold
 from mlops_dash.ui.widgets.bars import KeyBar, KeyHint, TitleBar
 from mlops_dash.ui.widgets.facts import Facts
 from mlops_dash.ui.widgets.list_view import ListView
@@ -221,6 +222,7 @@ class BoardScreen(Screen[None]):
         """Show a prompt in place of the key bar."""
         from mlops_dash.ui.widgets.prompt import Prompt
 
+        hold(self.app)
         for former in self.query(Prompt):
             former.remove()
         self._asked_from = self.panel() or self._asked_from

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from mlops_dash.answers.run_shapes import RunColumn, RunsRequest
 from mlops_dash.errors import FilterError
+from mlops_dash.ui.holding import hold
 from mlops_dash.ui.remembered import Remembered, used
 from mlops_dash.ui.screens.runs_base import RunsBase
 from mlops_dash.ui.screens.runs_cells import NAME, STARTED
@@ -165,6 +166,7 @@ class Choosing(RunsBase):
                 lambda now: structs.replace(now, filters={k: v for k, v in now.filters.items() if k != name})
             )
 
+        hold(self.app)
         self.app.push_screen(
             FiltersDialog(
                 self.filter.strip(), memory.now.filters, memory.now.recent, keep=keep, delete=delete
@@ -186,6 +188,7 @@ class Choosing(RunsBase):
         by_id = {NAME: _NAME_COLUMN, **{column.id: column for column in self.columns.columns}}
         columns = [by_id[column] for column in shown if column in by_id]
         columns += [column for name, column in by_id.items() if name not in shown]
+        hold(self.app)
         self.app.push_screen(SortDialog(columns, shown, self.sort), self._take_sort)
 
     def _take_sort(self, column: str | None) -> None:
@@ -244,6 +247,7 @@ class Choosing(RunsBase):
         """Choose the columns."""
         assert self.columns is not None
         dialog = ColumnsDialog(self.columns.columns, self.shown, self.columns.default)
+        hold(self.app)
         self.app.push_screen(dialog, self._show_columns)
 
     def _show_columns(self, chosen: tuple[str, ...] | None) -> None:

@@ -13,6 +13,7 @@ from textual.containers import Container, Horizontal
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from mlops_dash.ui.holding import release
 from mlops_dash.ui.widgets.bars import Bar
 from mlops_dash.ui.widgets.lines import cut, width_of
 from mlops_dash.ui.widgets.list_view import ListView
@@ -169,6 +170,7 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
         if (key := self.begin_at()) is not None:
             self.call_after_refresh(self.choices.select, key)
         self.query_one(Input).focus()
+        release(self.app)
 
     def on_resize(self) -> None:
         """The list takes what the dialog's other lines leave of the screen."""

@@ -10,6 +10,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from mlops_dash.ui.holding import release
+
 
 class Prompt(Horizontal):
     """Asks for a line of text.
@@ -59,6 +61,7 @@ class Prompt(Horizontal):
     def on_mount(self) -> None:
         """Take the keys."""
         self.query_one(Input).focus()
+        release(self.app)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell."""
