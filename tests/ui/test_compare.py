@@ -417,6 +417,21 @@ async def test_curves_are_of_the_metric_under_the_cursor_and_asked_for_once() ->
         assert len(board.drawn) == 2
 
 
+async def test_a_click_chooses_row_and_column() -> None:
+    async with dashboard(size=LARGE) as pilot:
+        screen = await compare(pilot, "production", "staging", "r1")
+        await to_row(pilot, "metric/mae")
+        page = lines(pilot)
+        y = next(number for number, each in enumerate(page) if "alpha" in each and "≠ 0.5" in each)
+        heads = next(each for each in page if "C fit-19" in each)
+        await pilot.click(offset=(heads.index("C fit-19") + 2, y))
+        await settle(pilot)
+        assert (screen.table.selected_key, screen.table.column) == ("param/alpha", 2)
+        await pilot.click(offset=(heads.index("A production"), page.index(heads)))
+        await settle(pilot)
+        assert (screen.table.selected_key, screen.table.column) == ("param/alpha", 0)
+
+
 async def test_the_code_panel_follows_the_column() -> None:
     async with dashboard(size=LARGE) as pilot:
         await compare(pilot, "production", "staging", "r1")

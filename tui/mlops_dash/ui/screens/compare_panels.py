@@ -69,7 +69,7 @@ def _note(item: CompareItem) -> Line:
         return ((f"{safe(item.note, _NOTE)} " if item.note else "", "dim"), ("? no run is known", "unknown"))
     if item.run is None:
         return (("✗ run not in the store ", "warn"), (safe(item.note, _NOTE), "dim"))
-    running: Line = (("▷ running ", "accent"),) if item.run.status in ("RUNNING", "SCHEDULED") else ()
+    running: Line = (("◌ running ", "accent"),) if item.run.status in ("RUNNING", "SCHEDULED") else ()
     about = item.note or ("" if item.kind == "run" else item.run.name) or item.run.experiment
     return (*running, (safe(about or short(item.run_id), _NOTE), "dim"))
 

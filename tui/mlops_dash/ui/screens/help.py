@@ -113,7 +113,10 @@ _LEGEND: tuple[tuple[str, tuple[tuple[str, Span], ...]], ...] = (
     ("Compare", (
         ("the best of all", ("★", "good")),
         ("better than the baseline", ("▲", "good")),
-        ("worse than the baseline", ("▼", "bad")),
-        ("another value than the baseline's", ("≠", "warn")),
+        ("worse than the baseline", ("▼", "warn")),
+        ("another value than the baseline's", ("≠", "accent")),
+        ("less is better, behind a metric; ahead and behind of a commit as well", ("↓", "dim")),
+        ("more is better", ("↑", "dim")),
+        ("not known", ("?", "unknown")),
     )),
 )  # fmt: skip
