@@ -35,7 +35,7 @@ wanted as (
 commits as (
     select t.value as commit_hash, w.rank, w.created
     from tag t
-    join wanted w on w.run_id = t.run_id
+    join wanted w on run_key_of(w.run_id) = t.run_key
     where t.key = 'mlflow.source.git.commit'
     union all
     select commit_hash, case when active then 0 else 1 end, assigned_at from gto_assignment

@@ -3,13 +3,13 @@
 with used as (
   select distinct i.run_id, d.name, d.digest, d.source_type, d.source
   from dataset_input i join dataset d using (dataset_id)
-  where i.run_id in (select unnest($run_ids))
+  where i.run_key in (select run_key_of(u) from (select unnest($run_ids::varchar[]) as u))
 ),
 started as materialized (
   -- by id first: the names and digests of a few hundred datasets are looked at once, not at every input
   select i.dataset_id, min(r.start_time) as ever,
          min(r.start_time) filter (where r.lifecycle_stage is distinct from 'deleted') as first_seen
-  from dataset_input i join run r on r.run_id = i.run_id
+  from dataset_input i join run r on r.run_key = i.run_key
   group by i.dataset_id
 ),
 seen as materialized (

@@ -1,4 +1,4 @@
 -- Some tags of these runs.
 select run_id, key, value
 from tag
-where run_id in (select unnest($run_ids)) and key in (select unnest($keys));
+where run_key in (select run_key_of(u) from (select unnest($run_ids::varchar[]) as u)) and key in (select unnest($keys));

@@ -1,32 +1,33 @@
 -- Every version of a model ($model), newest first, with what it came from and the latest value of a metric
 -- ($metric) of its run: those of the registry, and those that only GTO's tags name.
 with listed as (
-  select v.version, coalesce(nullif(v.run_id, ''), m.run_id) as run_id, v.creation_time as created_at,
+  select v.version, coalesce(nullif(v.run_id, ''), m.run_id) as run_id, run_key_of(coalesce(nullif(v.run_id, ''), m.run_id)) as run_key,
+         v.creation_time as created_at,
          nullif(v.stage, 'None') as stage, v.status, null as commit_hash
   from model_version v
   left join logged_model m on m.model_id = regexp_extract(v.source, '^models:/(m-[^/]+)$', 1)
   where v.name = $model
   union all
-  select g.version, null, g.created_at, case when g.deprecated then 'deprecated' end, null, g.commit_hash
+  select g.version, null, null, g.created_at, case when g.deprecated then 'deprecated' end, null, g.commit_hash
   from gto_version g
   where g.model = $model and not exists (
     select 1 from model_version v where v.name = g.model and v.version in (g.version, ltrim(g.version, 'v')))
 ),
 commits as (
-  select run_id, any_value(value) as hash from tag
-  where key = 'mlflow.source.git.commit' and run_id in (select run_id from listed) group by run_id
+  select run_key, any_value(value) as hash from tag
+  where key = 'mlflow.source.git.commit' and run_key in (select run_key from listed) group by run_key
 ),
 used as (
-  select i.run_id, min_by(d.digest, d.name) as digest, min(d.name) as dataset
+  select i.run_key, min_by(d.digest, d.name) as digest, min(d.name) as dataset
   from dataset_input i join dataset d using (dataset_id)
-  where i.run_id in (select run_id from listed) group by i.run_id
+  where i.run_key in (select run_key from listed) group by i.run_key
 )
 select l.version, l.run_id, coalesce(nullif(r.name, ''), l.run_id) as run_name, l.created_at, l.stage, l.status,
        coalesce(c.hash, l.commit_hash) as commit_hash, u.dataset, u.digest,
        case when x.is_nan then 'nan'::double else x.value end as value
 from listed l
-left join run r on r.run_id = l.run_id
-left join commits c on c.run_id = l.run_id
-left join used u on u.run_id = l.run_id
-left join metric x on x.run_id = l.run_id and x.key = $metric
+left join run r on r.run_key = l.run_key
+left join commits c on c.run_key = l.run_key
+left join used u on u.run_key = l.run_key
+left join metric x on x.run_key = l.run_key and x.key = $metric
 order by l.created_at desc nulls last, try_cast(l.version as bigint) desc, l.version desc;

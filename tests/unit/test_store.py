@@ -43,7 +43,7 @@ def batch(apply: Apply, *rows: tuple[int, str, str, str], **more: Any) -> Batch:
 
 
 def held(store: Store) -> list[tuple[Any, ...]]:
-    return store.sql("from param order by all")[1]
+    return store.sql("select rowno, run_id, key, value from param order by all")[1]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -13,6 +13,8 @@ from mlops_dash.sources.base import Apply, Batch, Tracks
 from mlops_dash.store.questions import statements
 
 Columns = dict[str, dict[str, str]]
+_RUN, _KEY, _ODD = "run_id", "run_key", "odd_run_id"
+_OF_A_KEY = (_KEY, _ODD)
 _MAY_HOLD_ADDRESSES = {
     "experiment": ("artifact_location",),
     "run": ("name", "source_name", "artifact_uri"),
@@ -119,10 +121,11 @@ def _clear_and_insert(
     connection: duckdb.DuckDBPyConnection, batch: Batch, columns: dict[str, str], parts: dict[str, Any]
 ) -> None:
     text = statements()
-    names = [column for column in columns if _has_column(parts, column)]
+    given = [column for column in columns if column not in _OF_A_KEY and _has_column(parts, column)]
+    keyed = _KEY in columns
     selection = " union all ".join(
         text["select_part"].format(
-            expressions=", ".join(_expression(batch.table, column, columns[column]) for column in names),
+            expressions=", ".join(_expression(batch.table, column, columns) for column in given),
             part=part,
             where=f" where {batch.shaped} >= 0" if batch.shaped else "",
         )
@@ -136,7 +139,10 @@ def _clear_and_insert(
         within, low, high = batch.within or ("", 0, 0)
         if within:
             name, bounds = "clear_where_within", {"low": low, "high": high}
-        clear = text[name].format(table=table, key=batch.keys[0], within=within)
+        scope = text["scope_of_runs" if keyed and batch.keys[0] == _RUN else "scope"]
+        clear = text[name].format(
+            table=table, key=_stored(batch.keys[:1], keyed)[0], within=within, scope=scope
+        )
         connection.execute(clear, {"scope": list(batch.scope), **bounds})
     elif batch.apply is Apply.REPLACE_RANGE:
         clear = text["clear_range"].format(table=table, key=batch.keys[0])
@@ -144,19 +150,25 @@ def _clear_and_insert(
     if not parts:
         return
     if batch.apply is Apply.UPSERT:
-        selection = _upsert(connection, batch, selection)
-    names = [f'"{name}"' for name in names]
+        selection = _upsert(connection, batch, selection, _stored(batch.keys, keyed))
+    stored = [name for column in given for name in (_OF_A_KEY if keyed and column == _RUN else (column,))]
+    names = [f'"{name}"' for name in stored]
     connection.execute(text["insert"].format(table=table, columns=", ".join(names), selection=selection))
     if batch.apply is Apply.UPSERT:
         connection.execute(text["unstage"].format(staging=f"staging_{table}"))
 
 
-def _upsert(connection: duckdb.DuckDBPyConnection, batch: Batch, selection: str) -> str:
+def _stored(columns: Sequence[str], keyed: bool) -> list[str]:
+    """Return the columns that hold what is given, in a table that knows runs by their key."""
+    return [_KEY if keyed and column == _RUN else column for column in columns]
+
+
+def _upsert(connection: duckdb.DuckDBPyConnection, batch: Batch, selection: str, keys: Sequence[str]) -> str:
     """Read the streams once into a staging table, clear the rows that they replace, and read from there."""
     text = statements()
     staging = f"staging_{batch.table}"
     connection.execute(text["stage"].format(staging=staging, selection=selection))
-    condition = " and ".join(f's."{key}" is not distinct from {batch.table}."{key}"' for key in batch.keys)
+    condition = " and ".join(f's."{key}" is not distinct from {batch.table}."{key}"' for key in keys)
     connection.execute(text["clear_matching"].format(table=batch.table, staging=staging, condition=condition))
     return f"from {staging}"
 
@@ -170,8 +182,10 @@ def _has_column(parts: dict[str, Any], column: str) -> bool:
     return True
 
 
-def _expression(table: str, column: str, kind: str) -> str:
-    quoted = f'"{column}"'
+def _expression(table: str, column: str, columns: dict[str, str]) -> str:
+    quoted, kind = f'"{column}"', columns[column]
+    if column == _RUN and _KEY in columns:
+        return statements()["run_reference"]
     if kind != "VARCHAR" or column.endswith("_id"):
         return quoted
     expression = statements()["storable"].format(column=f"{quoted}::varchar")

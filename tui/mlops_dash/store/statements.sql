@@ -10,10 +10,16 @@ order by table_name, column_index;
 truncate {table};
 
 -- name: clear_where
-delete from {table} where {key} in (select unnest($scope::varchar[]));
+delete from {table} where {key} in ({scope});
 
 -- name: clear_where_within
-delete from {table} where {key} in (select unnest($scope::varchar[])) and {within} between $low and $high;
+delete from {table} where {key} in ({scope}) and {within} between $low and $high;
+
+-- name: scope
+select unnest($scope::varchar[]);
+
+-- name: scope_of_runs
+select run_key_of(id) from (select unnest($scope::varchar[]) as id);
 
 -- name: clear_range
 delete from {table} where {key} between $low and $high;
@@ -38,6 +44,9 @@ case when contains({text}, '://') then regexp_replace(regexp_replace(regexp_repl
   '(://)[^/?#@\s"'':]*:[^/?#@\s"'']*@', '\1', 'g'),
   '(?i)(://[^\s"''?#]*)[?#](?:[^\s"'']*(?:&|\\u0026))?[\w.-]*(?:signature|\bsig|credential|token|password|passwd|secret|accesskeyid|api_?key)=[^\s"'']*',
   '\1', 'g') else {text} end;
+
+-- name: run_reference
+run_key_of(run_id) as run_key, odd_run_id_of(run_id) as odd_run_id;
 
 -- name: stage
 create or replace temp table {staging} as {selection};
