@@ -160,7 +160,7 @@ class Board:
         return f"{self.position.warning} / {self.position.remedy}"
 
     def content(self) -> dict[str, list[tuple[Any, ...]]]:
-        ids = "columns(c -> c not in ('run_key', 'odd_run_id'))"
+        ids = "columns(lambda c: c not in ('run_key', 'odd_run_id'))"
         return {table: self.store.sql(f"select {ids} from {table} order by all", None)[1] for table in TABLES}
 
     def asked(self, text: str) -> list[tuple[Any, ...]]:
