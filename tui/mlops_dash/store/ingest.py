@@ -14,7 +14,6 @@ from mlops_dash.store.questions import statements
 
 Columns = dict[str, dict[str, str]]
 _RUN, _KEY, _ODD = "run_id", "run_key", "odd_run_id"
-_OF_A_KEY = (_KEY, _ODD)
 _MAY_HOLD_ADDRESSES = {
     "experiment": ("artifact_location",),
     "run": ("name", "source_name", "artifact_uri"),
@@ -121,17 +120,31 @@ def _clear_and_insert(
     connection: duckdb.DuckDBPyConnection, batch: Batch, columns: dict[str, str], parts: dict[str, Any]
 ) -> None:
     text = statements()
-    given = [column for column in columns if column not in _OF_A_KEY and _has_column(parts, column)]
-    keyed = _KEY in columns
+    given = [column for column in columns if column not in (_KEY, _ODD) and _has_column(parts, column)]
+    stored = [name for column in given for name in _stored(column, columns)]
     selection = " union all ".join(
         text["select_part"].format(
-            expressions=", ".join(_expression(batch.table, column, columns) for column in given),
-            part=part,
+            expressions=", ".join(_expression(batch.table, column, columns) for column in stored),
+            part=text["keyed_part"].format(part=part) if _KEY in stored else part,
             where=f" where {batch.shaped} >= 0" if batch.shaped else "",
         )
         for part in parts
     )
+    _clear(connection, batch, columns)
     table = batch.table
+    if not parts:
+        return
+    if batch.apply is Apply.UPSERT:
+        selection = _upsert(connection, batch, selection, [_stored(key, columns)[0] for key in batch.keys])
+    names = [f'"{name}"' for name in stored]
+    connection.execute(text["insert"].format(table=table, columns=", ".join(names), selection=selection))
+    if batch.apply is Apply.UPSERT:
+        connection.execute(text["unstage"].format(staging=f"staging_{table}"))
+
+
+def _clear(connection: duckdb.DuckDBPyConnection, batch: Batch, columns: dict[str, str]) -> None:
+    """Delete what the batch replaces, but for rows with equal keys."""
+    text, table = statements(), batch.table
     if batch.apply is Apply.REPLACE:
         connection.execute(text["clear"].format(table=table))
     elif batch.apply is Apply.REPLACE_WHERE:
@@ -139,28 +152,21 @@ def _clear_and_insert(
         within, low, high = batch.within or ("", 0, 0)
         if within:
             name, bounds = "clear_where_within", {"low": low, "high": high}
-        scope = text["scope_of_runs" if keyed and batch.keys[0] == _RUN else "scope"]
-        clear = text[name].format(
-            table=table, key=_stored(batch.keys[:1], keyed)[0], within=within, scope=scope
-        )
+        key = _stored(batch.keys[0], columns)[0]
+        scope = text["scope_of_runs" if key == _KEY else "scope"]
+        clear = text[name].format(table=table, key=key, within=within, scope=scope)
         connection.execute(clear, {"scope": list(batch.scope), **bounds})
     elif batch.apply is Apply.REPLACE_RANGE:
         clear = text["clear_range"].format(table=table, key=batch.keys[0])
         connection.execute(clear, {"low": int(batch.scope[0]), "high": int(batch.scope[1])})
-    if not parts:
-        return
-    if batch.apply is Apply.UPSERT:
-        selection = _upsert(connection, batch, selection, _stored(batch.keys, keyed))
-    stored = [name for column in given for name in (_OF_A_KEY if keyed and column == _RUN else (column,))]
-    names = [f'"{name}"' for name in stored]
-    connection.execute(text["insert"].format(table=table, columns=", ".join(names), selection=selection))
-    if batch.apply is Apply.UPSERT:
-        connection.execute(text["unstage"].format(staging=f"staging_{table}"))
 
 
-def _stored(columns: Sequence[str], keyed: bool) -> list[str]:
-    """Return the columns that hold what is given, in a table that knows runs by their key."""
-    return [_KEY if keyed and column == _RUN else column for column in columns]
+def _stored(column: str, columns: dict[str, str]) -> tuple[str, ...]:
+    """Return the columns that hold what is given as ``column``: for a run's id its key, and the id itself or
+    as much of it as the key does not tell."""
+    if column == _RUN and _KEY in columns:
+        return (_KEY, _ODD if _ODD in columns else _RUN)
+    return (column,)
 
 
 def _upsert(connection: duckdb.DuckDBPyConnection, batch: Batch, selection: str, keys: Sequence[str]) -> str:
@@ -184,8 +190,8 @@ def _has_column(parts: dict[str, Any], column: str) -> bool:
 
 def _expression(table: str, column: str, columns: dict[str, str]) -> str:
     quoted, kind = f'"{column}"', columns[column]
-    if column == _RUN and _KEY in columns:
-        return statements()["run_reference"]
+    if column in (_KEY, _ODD):
+        return statements()[column]
     if kind != "VARCHAR" or column.endswith("_id"):
         return quoted
     expression = statements()["storable"].format(column=f"{quoted}::varchar")

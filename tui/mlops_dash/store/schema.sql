@@ -10,18 +10,15 @@ create table source_state (
 );
 
 -- Runs are joined by a number of 128 bits, which takes half the time and space of MLflow's ids: an id as MLflow
--- makes them is read as hexadecimal, any other is hashed and kept in odd_run_id. run_id tells it again.
-create macro run_key_of(id) as coalesce(
-  case when strlen(id) = 32 and lower(id) = id then try_cast(id as uuid) end, md5(id)::uuid);
-create macro odd_run_id_of(id) as
-  case when strlen(id) = 32 and lower(id) = id and try_cast(id as uuid) is not null then null else id end;
+-- makes them is read as hexadecimal (so two ids differ in more than case), any other is hashed and kept in
+-- odd_run_id. What belongs to a run tells its id again from that.
+create macro canonical_run_key(id) as case when strlen(id) = 32 then try_cast(id as uuid) end;
+create macro run_key_of(id) as coalesce(canonical_run_key(id), md5(id)::uuid);
 
 -- tracking: rowno is the source's own row number, by which edits are found
 create table experiment (experiment_id varchar, name varchar, lifecycle_stage varchar, artifact_location varchar, last_update_time bigint);
 create table run (
-  rowno bigint, run_key uuid, odd_run_id varchar,
-  run_id varchar generated always as (coalesce(odd_run_id, replace(run_key::varchar, '-', ''))) virtual,
-  experiment_id varchar, name varchar, status varchar,
+  rowno bigint, run_key uuid, run_id varchar, experiment_id varchar, name varchar, status varchar,
   start_time bigint, end_time bigint, lifecycle_stage varchar, deleted_time bigint,
   user_id varchar, source_name varchar, artifact_uri varchar
 );

@@ -33,6 +33,10 @@ insert into {table} ({columns}) {selection};
 -- name: select_part
 select {expressions} from {part}{where};
 
+-- name: keyed_part
+-- what two columns are made of is computed once
+(select *, canonical_run_key(run_id) as canonical from {part});
+
 -- name: storable
 case when contains({column}, chr(0)) then replace({column}, chr(0), chr(65533)) else {column} end;
 
@@ -45,8 +49,11 @@ case when contains({text}, '://') then regexp_replace(regexp_replace(regexp_repl
   '(?i)(://[^\s"''?#]*)[?#](?:[^\s"'']*(?:&|\\u0026))?[\w.-]*(?:signature|\bsig|credential|token|password|passwd|secret|accesskeyid|api_?key)=[^\s"'']*',
   '\1', 'g') else {text} end;
 
--- name: run_reference
-run_key_of(run_id) as run_key, odd_run_id_of(run_id) as odd_run_id;
+-- name: run_key
+coalesce(canonical, md5(run_id)::uuid) as run_key;
+
+-- name: odd_run_id
+case when canonical is null then run_id end as odd_run_id;
 
 -- name: stage
 create or replace temp table {staging} as {selection};
