@@ -11,7 +11,7 @@ from mlops_dash.ui import commands
 from mlops_dash.ui.screens.help import help_facts
 from mlops_dash.ui.theme import THEMES as OWN_THEMES
 from ui.answers import HandBoard, live
-from ui.driving import LARGE, SMALL, dashboard, lines, live_of, press, said, text
+from ui.driving import LARGE, SMALL, dashboard, lines, live_of, press, said, settle, text
 
 
 def test_help_lists_every_command_with_its_keys() -> None:
@@ -46,18 +46,20 @@ def test_the_readme_table_has_every_command() -> None:
     assert all(command.description in table for command in commands.COMMANDS)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("way", [[], ["enter"], ["question_mark"]], ids=["live", "trace", "help"])
 async def test_every_command_can_be_given_on_every_screen_without_a_crash(way: list[str]) -> None:
     async with dashboard() as pilot:
         for command in commands.COMMANDS:
             if command.id in {"quit", "suspend", "palette"}:
                 continue
-            await press(pilot, "1", *way)
+            await pilot.press("1", *way)
             if command.moves:
                 await press(pilot, command.keys.split(",")[0])
             else:
                 pilot.app.do(command.id)  # type: ignore[attr-defined]
-            await press(pilot, "escape", "escape")
+            await settle(pilot)
+            await pilot.press("escape", "escape")
             assert pilot.app.is_running
 
 

@@ -189,19 +189,22 @@ async def test_a_deleted_run_is_said_to_be_and_stays() -> None:
 # -- many -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("count", [20, 100])
 async def test_many_columns_scroll_and_key_and_baseline_stay(size: tuple[int, int], count: int) -> None:
     async with dashboard(size=size) as pilot:
         screen = await compare(pilot, "production", "staging", *(f"r{place}" for place in range(count - 2)))
         assert "more ▸" in line_with(pilot, "─ Compare")
-        await press(pilot, *["right"] * (count - 2))
+        await pilot.press(*["right"] * (count - 2))
+        await settle(pilot)
         assert screen.table.column == count - 1
         found = line_with(pilot, "rmse ↓", "53.91")
         assert f"{53 - 0.1988 + count - 2:.2f}"[:3] in found
         assert "◂" in line_with(pilot, "─ Compare")
         assert "A production" in text(pilot)
-        await press(pilot, *["left"] * (count + 2))
+        await pilot.press(*["left"] * (count + 2))
+        await settle(pilot)
         assert screen.table.column == 0
         assert "B staging" in text(pilot)
 

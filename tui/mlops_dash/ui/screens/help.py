@@ -105,11 +105,6 @@ _LEGEND: tuple[tuple[str, tuple[tuple[str, Span], ...]], ...] = (
         ("marked first: the baseline of a comparison", ("▣", "accent")),
         ("marked", ("■", "accent")),
     )),
-    ("Runs", (
-        ("live in an environment", ("◉", "good")),
-        ("a registered version was made from it", ("◆", "model")),
-        ("running", ("◌", "accent")),
-    )),
     ("Compare", (
         ("the best of all", ("★", "good")),
         ("better than the baseline", ("▲", "good")),

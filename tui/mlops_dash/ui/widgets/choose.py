@@ -168,9 +168,13 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
         """Fill, and take the keys."""
         self.offer()
         if (key := self.begin_at()) is not None:
-            self.call_after_refresh(self.choices.select, key)
+            self.call_after_refresh(self._begin, key)
         self.query_one(Input).focus()
         release(self.app)
+
+    def _begin(self, key: str) -> None:
+        if not self.text:  # what was typed meanwhile has chosen
+            self.choices.select(key)
 
     def on_resize(self) -> None:
         """The list takes what the dialog's other lines leave of the screen."""
@@ -192,10 +196,13 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow."""
         event.stop()
-        if self.choices.narrow(event.value) and event.value:
+        self._narrow(event.value)
+
+    def _narrow(self, text: str) -> None:
+        if self.choices.narrow(text) and text:
             self.choices.select(self.choices.key_at(0))
         self.say(())
-        self.typed(event.value)
+        self.typed(text)
 
     def action_move(self, command: str) -> None:
         """Move the cursor."""
@@ -203,7 +210,12 @@ class Chooser(ModalScreen[Answer], Generic[Answer]):
         self.say(())
 
     def action_take(self) -> None:
-        """Answer with what is under the cursor."""
+        """Answer with what is under the cursor, once the field has taken the keys before this one."""
+        self.query_one(Input).call_later(self._take)
+
+    def _take(self) -> None:
+        if self.choices.needle != self.text:
+            self._narrow(self.text)
         answer = self.answer(self.choices.selected_key)
         if answer is not None:
             self.dismiss(answer)
