@@ -172,7 +172,8 @@ def test_version_5_comes_from_a_commit_that_is_on_no_branch(project: Path) -> No
 @pytest.mark.campaign
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_version_trained_again_makes_the_same_errors(project: Path, tmp_path: Path, version: int) -> None:
-    """Its commit, its data and its parameters are all it takes: every step's error is the same number."""
+    """Its commit, its data and its parameters are all it takes: every step's error is the same number, but
+    for the last digits, which are the processor's."""
     run_id, commit = run_of_version(project, version)
     tree = tmp_path / "again"
     git(project, "worktree", "add", "--quiet", "--detach", str(tree), commit)
@@ -186,7 +187,9 @@ def test_a_version_trained_again_makes_the_same_errors(project: Path, tmp_path: 
     subprocess.run([sys.executable, "train.py", *options], cwd=tree, env=environment, check=True)
     question = "select key, step, value from metrics where run_uuid {} order by key, step"
     original = ask(project, question.format(f"= '{run_id}'"))
-    assert ask(tree, question.format("is not null")) == original
+    again = ask(tree, question.format("is not null"))
+    assert [row[:2] for row in again] == [row[:2] for row in original]
+    assert [row[2] for row in again] == pytest.approx([row[2] for row in original], rel=1e-12)
     git(project, "worktree", "remove", "--force", str(tree))
 
 
