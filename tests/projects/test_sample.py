@@ -172,8 +172,8 @@ def test_version_5_comes_from_a_commit_that_is_on_no_branch(project: Path) -> No
 @pytest.mark.campaign
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_version_trained_again_makes_the_same_errors(project: Path, tmp_path: Path, version: int) -> None:
-    """Its commit, its data and its parameters are all it takes: every step's error is the same number, but
-    for the last digits, which are the processor's."""
+    """Its commit, its data and its parameters are all it takes: every step's error is the same number, to
+    twelve digits: the last bits were seen to differ between machines."""
     run_id, commit = run_of_version(project, version)
     tree = tmp_path / "again"
     git(project, "worktree", "add", "--quiet", "--detach", str(tree), commit)
