@@ -53,14 +53,11 @@ class Tracked:
     def theirs(self, text: str) -> set[str]:
         import mlflow
 
-        before = mlflow.get_tracking_uri()
-        mlflow.set_tracking_uri(self.address)
-        try:
+        with pytest.MonkeyPatch.context() as settings:
+            settings.setenv("MLFLOW_TRACKING_URI", self.address)
             runs = mlflow.search_runs(
                 filter_string=text, search_all_experiments=True, max_results=1000, output_format="list"
             )
-        finally:
-            mlflow.set_tracking_uri(before)
         return {self.names[run.info.run_id] for run in runs}
 
 
