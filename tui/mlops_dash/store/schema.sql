@@ -82,6 +82,19 @@ create table dvc_history (path varchar, digest varchar, commit_hash varchar, com
 create table gto_version (model varchar, version varchar, commit_hash varchar, tag varchar, created_at bigint, author varchar, deprecated boolean);
 create table gto_assignment (model varchar, stage varchar, n bigint, version varchar, commit_hash varchar, tag varchar, assigned_at bigint, author varchar, active boolean);
 
+-- manifests in Git that declare versions (targets of kind gitops): what the remote's branch declares, as of the
+-- last fetch; version is null where the value is not what the configuration says
+create table manifest (
+  environment varchar, model varchar, path varchar, field varchar, branch varchar, version varchar, value varchar,
+  commit_hash varchar, author varchar, since bigint
+);
+-- each commit on that branch that changed the field, newest first in seq; before and after are versions, null
+-- where there was none or the value is not what the configuration says
+create table manifest_change (
+  environment varchar, model varchar, path varchar, field varchar, before varchar, after varchar,
+  commit_hash varchar, author varchar, changed_at bigint, subject varchar, seq bigint
+);
+
 -- what each environment's target answered last
 create table observation (
   environment varchar, model varchar, target varchar, asked_at bigint, answered boolean, health varchar, version varchar,
