@@ -29,6 +29,8 @@ _MAY_HOLD_ADDRESSES = {
     "git_ref": ("message",),
     "git_state": ("remote",),
     "commit_position": ("subject",),
+    "manifest": ("value", "subject"),
+    "manifest_change": ("subject",),
 }
 """Columns whose texts people write: passwords and signatures in addresses are not kept."""
 

@@ -82,11 +82,12 @@ create table dvc_history (path varchar, digest varchar, commit_hash varchar, com
 create table gto_version (model varchar, version varchar, commit_hash varchar, tag varchar, created_at bigint, author varchar, deprecated boolean);
 create table gto_assignment (model varchar, stage varchar, n bigint, version varchar, commit_hash varchar, tag varchar, assigned_at bigint, author varchar, active boolean);
 
--- manifests in Git that declare versions (targets of kind gitops): what the remote's branch declares, as of the
--- last fetch; version is null where the value is not what the configuration says
+-- manifests in Git that declare versions (targets of kind gitops): what the remote's branch declares at base, its
+-- commit as of the last fetch; value is the field's text, null where there is none; version is null where it is
+-- not what template says; commit_hash, author, since and subject are of the commit that last changed it
 create table manifest (
-  environment varchar, model varchar, path varchar, field varchar, branch varchar, version varchar, value varchar,
-  commit_hash varchar, author varchar, since bigint
+  environment varchar, model varchar, path varchar, field varchar, remote varchar, branch varchar, template varchar,
+  base varchar, value varchar, version varchar, commit_hash varchar, author varchar, since bigint, subject varchar, detail varchar
 );
 -- each commit on that branch that changed the field, newest first in seq; before and after are versions, null
 -- where there was none or the value is not what the configuration says

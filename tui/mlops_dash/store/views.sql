@@ -58,6 +58,16 @@ comment on view refs is 'branches, remote branches and tags';
 create view data_files as select commit_hash, path, digest, size, files, tracked_in from dvc_output;
 comment on view data_files is 'files tracked with DVC, at the commits that matter';
 
+create view manifests as
+select environment, model, path, field, remote, branch, version, value, commit_hash, author, moment(since) as since, subject, detail
+from manifest;
+comment on view manifests is 'versions that manifests in Git declare, for targets of kind gitops';
+
+create view manifest_changes as
+select environment, model, path, field, before, after, commit_hash, author, moment(changed_at) as changed_at, subject, seq
+from manifest_change;
+comment on view manifest_changes is 'commits that changed the version in a manifest, seq 0 the newest';
+
 create view observations as
 select environment, model, target, moment(asked_at) as asked_at, answered, health, version, run_id, latency_ms, address,
   moment(since) as since, "by", detail
