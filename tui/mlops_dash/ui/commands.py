@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from textual.binding import Binding
 
-LIVE, RUNS, COMPARE, TRACE, HELP = "live", "runs", "comparison", "trace", "help"
-SCREENS = (LIVE, RUNS, COMPARE, TRACE)
+LIVE, RUNS, COMPARE, TRACE, HISTORY, JOBS = "live", "runs", "comparison", "trace", "history", "jobs"
+HELP, PLAN = "help", "plan"
+SCREENS = (LIVE, RUNS, COMPARE, TRACE, HISTORY, JOBS)
 """The screens that number keys lead to, in their order."""
+
+_LAST = 75  # place of acting keys in the bar of screens where something else comes first
 
 
 class Command(Struct, frozen=True):
@@ -42,24 +45,35 @@ COMMANDS: tuple[Command, ...] = (
     Command("comparison", "3", "Compare", "Runs, versions or environments side by side.", "Screens"),
     Command("trace", "4", "Trace", "Where it came from and where it is live: the lineage of the selection.",
             "Screens"),
-    Command("help", "question_mark,f1", "help", "Keys, glyphs and words.", "Screens", bar=58),
+    Command("history", "5", "History",
+            "Who changed what, where, when and why; what was live at a given time.", "Screens"),
+    Command("jobs", "6", "Jobs", "Rollbacks and promotions, under way and done, with their logs.", "Screens"),
+    Command("help", "question_mark,f1", "help", "Keys, glyphs and words.", "Screens", bar=45),
     Command("palette", "ctrl+p,colon", "palette", "Find a command by name.", "Screens", bar=90),
-    Command("open", "enter", "trace", "Go to the lineage of what is selected.", "Look",
-            (LIVE, RUNS, COMPARE, TRACE), bar=10),
+    Command("rollback", "R", "roll back",
+            "Take the selected environment back to a version that was live there: shows the plan first.",
+            "Act", SCREENS, bar=24),
+    Command("promote", "P", "promote",
+            "Bring another environment's version, or a chosen one, to the selected environment: "
+            "shows the plan first.", "Act", SCREENS, bar=26),
+    Command("undo", "z", "undo", "Take back the last action, on Jobs the selected one: shows the plan first.",
+            "Act", SCREENS, bar=62),
+    Command("open", "enter", "trace", "Go to the lineage of what is selected.", "Look", (*SCREENS, PLAN),
+            bar=10),
     Command("back", "escape,backspace", "back",
             "Close the filter or the full panel, else go back to where you were.", "Look", bar=70),
     Command("filter", "slash", "filter",
             "Narrow the list: to what contains a text; on Runs in the filter language.", "Look",
-            (LIVE, RUNS, COMPARE, TRACE), bar=30),
+            (*SCREENS, PLAN), bar=30),
     Command("ask", "t,g", "trace REF",
             "Type a reference and follow it: an environment, models:/NAME/VERSION, "
-            "a run id, a commit, data:DIGEST.", "Look", (LIVE, RUNS, COMPARE, TRACE), bar=68),
-    Command("copy", "y", "copy", "Copy the selected fact, whole, to the clipboard.", "Look",
-            (LIVE, RUNS, COMPARE, TRACE), bar=50),
+            "a run id, a commit, data:DIGEST.", "Look", SCREENS, bar=68),
+    Command("copy", "y", "copy", "Copy the selected fact, whole, to the clipboard.", "Look", (*SCREENS, PLAN),
+            bar=50),
     Command("versions", "v", "versions", "Every version of the selected environment's model, and back.",
             "Look", (LIVE,), bar=20),
-    Command("full", "f", "full", "Give the focused panel the whole screen, and back.", "Look",
-            (LIVE, RUNS, COMPARE, TRACE), bar=60),
+    Command("full", "f", "full", "Give the focused panel the whole screen, and back.", "Look", SCREENS,
+            bar=60),
     Command("browse", "o", "open",
             "Open in the browser: the selected environment's serving address; "
             "on Runs and Compare a report that is written for it.", "Look", (LIVE, RUNS, COMPARE)),
@@ -154,9 +168,19 @@ def on_screen(screen: str) -> Iterable[Command]:
     return (command for command in COMMANDS if not command.screens or screen in command.screens)
 
 
+def in_bar(screen: str) -> list[Command]:
+    """Return the commands of a screen's key bar, the first one first."""
+
+    def place(command: Command) -> int:
+        late = command.group == "Act" and screen not in (LIVE, HISTORY, JOBS)
+        return command.bar + _LAST if late else command.bar
+
+    return sorted((command for command in on_screen(screen) if command.bar), key=place)
+
+
 def places_of(command: Command) -> str:
     """Return the screens where a command exists, in words; nothing where it exists on all of them."""
-    titles = [BY_ID[name].title for name in command.screens]
+    titles = [BY_ID[name].title for name in command.screens if name in SCREENS]
     if len(titles) in (0, len(SCREENS)):
         return ""
     *others, last = titles

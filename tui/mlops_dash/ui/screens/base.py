@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
-from mlops_dash.ui.commands import BY_ID, SCREENS, Command, keys_of, on_screen, places_of
+from mlops_dash.ui.commands import BY_ID, SCREENS, Command, in_bar, keys_of, places_of
 from mlops_dash.ui.holding import hold
 from mlops_dash.ui.widgets.bars import KeyBar, KeyHint, TitleBar
 from mlops_dash.ui.widgets.facts import Facts
@@ -138,8 +138,7 @@ class BoardScreen(Screen[None]):
         bar = next(iter(self.query(KeyBar)), None)
         if bar is None:
             return
-        shown = sorted((c for c in on_screen(self.kind) if c.bar), key=lambda command: command.bar)
-        bar.show([self._hint(command) for command in shown])
+        bar.show([self._hint(command) for command in in_bar(self.kind)])
 
     def why_not_back(self) -> str | None:
         """Nothing to go back from."""

@@ -18,11 +18,13 @@ from mlops_dash.ui.widgets.lines import cut, paint, width_of
 from mlops_dash.ui.wording import FRESHNESS, Line, age, safe
 
 # forms of the strip, the longest first, and the characters of a trouble's cause in each; None: as many as fit
-_FORMS: tuple[tuple[int, int | None], ...] = ((0, 60), (1, 34), (2, 34), (3, None), (4, None), (3, 0), (4, 0))
+_FORMS: tuple[tuple[int, int | None], ...] = (
+    (0, 60), (1, 34), (2, 34), (3, None), (4, None), (5, None), (3, 0), (4, 0),
+)  # fmt: skip
 _WORD = 8  # characters of a cause that say something
 _WIDE = 110  # cells from which the app's name stands before the project's
-_NAMED = 48  # cells from which the project's does
-_TITLED = 34  # cells from which every screen's title stands beside its key
+_NAMED = 65  # cells from which the project's does
+_TITLED = 52  # cells from which every screen's title stands beside its key
 
 
 class Bar(Widget):
@@ -128,7 +130,7 @@ class TitleBar(Bar):
         told: set[str | None] = set()
         for status in sources:
             if spans:
-                spans.append((("   ", "  ", "  ", "  ", " ")[form], "text"))
+                spans.append((("   ", "  ", "  ", "  ", " ", " ")[form], "text"))
             spans.extend(self._source(status, form, now, 0 if status.detail in told else reason))
             told.add(status.detail)  # a cause that several sources share is told once
         for name, progress in self.progress.items():
@@ -152,9 +154,9 @@ class TitleBar(Bar):
             return (*line, (" reading" if form < 3 else "", "accent"))
         if status.status is Freshness.ABSENT:
             return (*line, (" none" if form < 3 else "", "dim"))
-        what = "failed" if status.status is Freshness.FAILED else f"stale {age(status.as_of, now)}"
+        what = " failed" if status.status is Freshness.FAILED else f" stale {age(status.as_of, now)}"
         why = f": {safe(status.detail.rstrip('.'), reason)}" if status.detail and reason > 0 else ""
-        return (*line, (f" {what}{why}", role))
+        return (*line, (f"{'' if form == 5 else what}{why}", role))
 
 
 def _is_troubled(status: SourceStatus) -> bool:
