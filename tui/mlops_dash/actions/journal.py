@@ -1,0 +1,461 @@
+"""The journals of actions: one file for each, durable line by line, on the machine that acts.
+
+A line is on the disk before what it tells of is begun, so a process that is killed leaves behind what it was
+about to do, and the next one looks at the systems to learn how far it came.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Self
+
+from mlops_dash import paths
+from mlops_dash.actions.plan_json import (
+    decoded,
+    encoded,
+    event_of,
+    event_to_json,
+    plan_of,
+    plan_to_json,
+    without_secrets,
+)
+from mlops_dash.domain.plans import Action, Event, EventKind, Outcome, Plan
+from mlops_dash.domain.secrets import scrub
+from mlops_dash.domain.text import storable
+from mlops_dash.errors import DashError, RefusedError
+
+_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4,32}")
+_PATIENCE = 2.0  # seconds for which a lock that somebody only looks at is waited for
+_LOOK = 0.01  # seconds between two tries
+_ELSEWHERE = "MLOPS_DASH_STATE_DIR names another folder for it."
+
+
+class JournalError(DashError):
+    """The journal of an action that was begun cannot be written: nothing more is sent, and whoever finds
+    the action unfinished goes on by looking at the systems."""
+
+
+def actions_folder(project: str) -> Path:
+    """Return the folder of a project's journals; ``project`` is what its servers are known by, any string."""
+    return paths.state_dir() / "actions" / hashlib.sha256(storable(project).encode()).hexdigest()[:16]
+
+
+class Journal:
+    """All actions of one project that this machine knows of. Every method may block; reading never fails."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read: dict[str, tuple[tuple[int, int], Action | None]] = {}
+
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all actions, newest first."""
+        try:
+            names = os.listdir(self.folder)
+        except OSError:
+            return ()
+        found = [name.removesuffix(".jsonl") for name in names if name.endswith(".jsonl")]
+        return tuple(sorted((name for name in found if _ID.fullmatch(name)), reverse=True))
+
+    def action(self, action_id: str) -> Action | None:
+        """Return an action as its journal tells it; ``None`` where there is none, or it was never begun."""
+        if not _ID.fullmatch(action_id):
+            return None
+        path = self._path(action_id)
+        try:
+            state = path.stat()
+            key = (state.st_mtime_ns, state.st_size)
+            known = self._read.get(action_id)
+            if known is None or known[0] != key:
+                events = _events(path.read_bytes())
+                known = self._read[action_id] = (key, _told(events, path))
+        except OSError:
+            return None
+        action = known[1]
+        if action is None or action.outcome is not None:
+            return action
+        return _running(action) if _is_held(self._lock(action_id)) else action
+
+    def actions(self) -> tuple[Action, ...]:
+        """Return every action, newest first."""
+        found = (self.action(action_id) for action_id in self.ids())
+        return tuple(action for action in found if action is not None)
+
+    def unfinished(self, environment: str | None = None, model: str | None = None) -> tuple[Action, ...]:
+        """Return the actions that nobody is at work on and that have no outcome, oldest first.
+
+        Args:
+            environment, model: only those of this place.
+        """
+        found = [action for action in self.actions() if action.unfinished]
+        if environment is not None:
+            found = [a for a in found if (a.plan.environment, a.plan.model) == (environment, model)]
+        return tuple(reversed(found))
+
+    def unsettled(self) -> tuple[Action, ...]:
+        """Return the actions whose outcome is unknown, oldest first: their systems may answer by now."""
+        return tuple(a for a in reversed(self.actions()) if a.outcome is Outcome.UNKNOWN)
+
+    def unsent(self) -> tuple[Action, ...]:
+        """Return the actions with an outcome that do not stand in the tracking store yet, oldest first."""
+        return tuple(a for a in reversed(self.actions()) if a.outcome is not None and a.audit_run is None)
+
+    def at_work(self, plan: Plan) -> str | None:
+        """Say who changes a plan's place on this machine right now; ``None``: nobody, or the plan itself."""
+        path = self._place(plan)
+        if not _is_held(path):
+            return None
+        told = _held_by(path)
+        return None if told.get("action") == plan.id else _holder(path)
+
+    def newer(self, plan: Plan) -> Action | None:
+        """Return a later action on the same place that changed something, or may have."""
+        for action in self.actions():
+            if action.plan.id <= plan.id:
+                return None
+            same = (action.plan.environment, action.plan.model) == (plan.environment, plan.model)
+            if same and action.outcome is not Outcome.REFUSED:
+                return action
+        return None
+
+    def check_writable(self) -> None:
+        """Return where an action could be journalled now.
+
+        Raises:
+            RefusedError: it could not: says why.
+        """
+        probe = self.folder / f".probe-{os.getpid()}-{time.monotonic_ns()}"
+        try:
+            self._make_folder()
+            with open(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0) as file:
+                _write_whole(file, b"\n" * 4096)
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise _no_journal(self.folder, error) from None
+        finally:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
+
+    def begin(self, plan: Plan) -> Log:
+        """Write down durably that a plan is carried out from now on, and by whom.
+
+        Raises:
+            RefusedError: it cannot be written, or another action is at work on this place, or one that was
+                interrupted is there; says which, and whose it is. Nothing is left behind.
+        """
+        if not _ID.fullmatch(plan.id):
+            raise RefusedError(f"an action cannot be called {plan.id[:60]!r}")
+        try:
+            self._make_folder()
+        except OSError as error:
+            raise _no_journal(self.folder, error) from None
+        place = self._hold_place(plan)
+        lock: IO[bytes] | None = None
+        path = self._path(plan.id)
+        made = False
+        try:
+            self._check_place(plan)
+            lock = _locked(self._lock(plan.id))
+            if lock is None or path.exists():
+                raise RefusedError(f"the action {plan.id} is under way already")
+            file = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b", buffering=0)  # noqa: SIM115
+            made = True
+            log = Log(plan, path, file, (lock, place), [])
+            log.append(EventKind.INTENT, words=_intent(plan), evidence={"plan": plan_to_json(plan)})
+            _sync_folder(self.folder)
+        except (OSError, JournalError) as error:
+            if made:
+                with suppress(OSError):
+                    path.unlink()
+            _release(lock, place)
+            raise _no_journal(self.folder, error) from None
+        except RefusedError:
+            _release(lock, place)
+            raise
+        return log
+
+    def take_up(self, action_id: str, *, to_act: bool = True) -> Log | None:
+        """Take up an action that nobody is at work on; ``None`` where somebody is, or there is none.
+
+        Args:
+            to_act: its place is held as well, so that no other action changes it meanwhile.
+
+        Raises:
+            RefusedError: the journal cannot be written, or another action is at work on its place.
+        """
+        if not _ID.fullmatch(action_id) or not self._path(action_id).exists():
+            return None
+        path = self._path(action_id)
+        lock: IO[bytes] | None = None
+        place: IO[bytes] | None = None
+        try:
+            lock = _locked(self._lock(action_id))
+            if lock is None:
+                return None
+            action = _told(_events(path.read_bytes()), path)
+            if action is None:
+                _release(lock)
+                return None
+            place = self._hold_place(action.plan) if to_act else None
+            file = open(path, "r+b", buffering=0)  # noqa: SIM115 - the log closes it
+            _cut_torn_line(file)
+        except OSError as error:
+            _release(lock, place)
+            raise _no_journal(self.folder, error) from None
+        except RefusedError:
+            _release(lock, place)
+            raise
+        return Log(action.plan, path, file, (lock, place), list(action.events))
+
+    def note_audited(self, action_id: str, run_id: str) -> None:
+        """Write down that an action stands in the tracking store.
+
+        Raises:
+            RefusedError: it cannot be written.
+        """
+        log = self.take_up(action_id, to_act=False)
+        if log is None:
+            return
+        with log:
+            log.append(EventKind.AUDITED, words="it stands in the tracking store", evidence={"run": run_id})
+
+    def _path(self, action_id: str) -> Path:
+        return self.folder / f"{action_id}.jsonl"
+
+    def _lock(self, action_id: str) -> Path:
+        return self.folder / f"{action_id}.lock"
+
+    def _place(self, plan: Plan) -> Path:
+        digest = hashlib.sha256(storable(f"{plan.environment}\n{plan.model}").encode()).hexdigest()[:16]
+        return self.folder / f"place-{digest}.lock"
+
+    def _make_folder(self) -> None:
+        if not self.folder.is_dir():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync_folder(self.folder.parent)
+
+    def _hold_place(self, plan: Plan) -> IO[bytes]:
+        path = self._place(plan)
+        try:
+            lock = _locked(path)
+            if lock is not None:
+                lock.truncate(0)
+                lock.write(encoded({"pid": os.getpid(), "actor": plan.actor, "action": plan.id}))
+                return lock
+        except OSError as error:
+            raise _no_journal(self.folder, error) from None
+        raise RefusedError(
+            f"{plan.model} in {plan.environment} is being changed by {_holder(path)}.",
+            "Wait for it, then plan again: mlops-dash jobs shows how far it is.",
+        )
+
+    def _check_place(self, plan: Plan) -> None:
+        for action in self.unfinished(plan.environment, plan.model):
+            raise RefusedError(
+                f"The action {action.plan.id} of {action.plan.actor} in {plan.environment} was interrupted.",
+                "mlops-dash jobs goes on with it; then plan again.",
+            )
+
+
+class Log:
+    """The journal of one action that this process is at work on. Closing it lets others take it up.
+
+    Attributes:
+        events: all that it tells, in order.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        path: Path,
+        file: IO[bytes],
+        locks: tuple[IO[bytes] | None, ...],
+        events: list[Event],
+    ) -> None:
+        self.plan = plan
+        self.path = path
+        self.events = events
+        self._file = file
+        self._locks = locks
+        self._end = file.seek(0, os.SEEK_END)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(
+        self,
+        kind: EventKind,
+        step: str | None = None,
+        words: str = "",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> Event:
+        """Write down what happened; it is on the disk when this returns.
+
+        Raises:
+            JournalError: it could not be written; half a line is left to no one.
+        """
+        told = dict(evidence or {})
+        if kind is not EventKind.INTENT:  # a plan stays as it is: its steps are done from it
+            told = without_secrets(told)
+        event = Event(datetime.now(UTC), kind, step, scrub(words), told)
+        try:
+            self._file.seek(self._end)
+            _write_whole(self._file, encoded(event_to_json(event)) + b"\n")
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(self._end)
+            raise JournalError(
+                f"The journal of this action cannot be written: {error.strerror}.",
+                f"Make room for {self.path}; the next start of mlops-dash goes on with the action.",
+            ) from None
+        self._end = self._file.tell()
+        self.events.append(event)
+        return event
+
+    def close(self) -> None:
+        """Let go of the action."""
+        with suppress(OSError):
+            self._file.close()
+        _release(*self._locks)
+
+
+def _told(events: list[Event], path: Path) -> Action | None:
+    """Return what a journal tells; ``None`` where its intent is not in it: nothing was begun."""
+    if not events or events[0].kind is not EventKind.INTENT:
+        return None
+    try:
+        plan = plan_of(events[0].evidence["plan"])
+    except (KeyError, ValueError, TypeError):
+        return None
+    outcome: Outcome | None = None
+    audit: str | None = None
+    for event in events:
+        if event.kind is EventKind.OUTCOME:
+            with suppress(ValueError):
+                outcome = Outcome(str(event.evidence.get("outcome")))
+            audit = None  # of an earlier outcome
+        elif event.kind is EventKind.RESUMED:
+            outcome = None
+        elif event.kind is EventKind.AUDITED:
+            audit = str(event.evidence.get("run")) if event.evidence.get("run") else None
+    return Action(plan, tuple(events), outcome, running=False, audit_run=audit, log=str(path))
+
+
+def _running(action: Action) -> Action:
+    from dataclasses import replace
+
+    return replace(action, running=True)
+
+
+def _events(content: bytes) -> list[Event]:
+    """Return the events of a file; a last line without an end, and what is no event, are passed over."""
+    found = []
+    for line in content.split(b"\n")[:-1]:
+        with suppress(ValueError, TypeError):
+            found.append(event_of(decoded(line)))
+    return found
+
+
+def _cut_torn_line(file: IO[bytes]) -> None:
+    """Take away what a killed process left of a line: nothing was begun on the strength of it."""
+    content = file.read()
+    file.truncate(content.rfind(b"\n") + 1)
+
+
+def _write_whole(file: IO[bytes], data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        written = file.write(view)
+        if not written:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        view = view[written:]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    """Return a file that this process has locked; ``None`` where another holds it.
+
+    Whoever asks whether it is held takes it for a moment, so a first failure does not count.
+
+    Raises:
+        OSError: the file cannot be opened for writing.
+    """
+    file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except BlockingIOError:
+            if time.monotonic() > end:
+                file.close()
+                return None
+            time.sleep(_LOOK)
+        except OSError:
+            file.close()
+            raise
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def _release(*locks: IO[bytes] | None) -> None:
+    for lock in locks:
+        if lock is not None:
+            with suppress(OSError):
+                lock.close()
+
+
+def _held_by(path: Path) -> dict[str, Any]:
+    try:
+        told = decoded(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _holder(path: Path) -> str:
+    told = _held_by(path)
+    if not {"actor", "action", "pid"} <= told.keys():
+        return "another process of this machine"
+    return f"{told['actor']} (action {told['action']}, process {told['pid']})"
+
+
+def _intent(plan: Plan) -> str:
+    before = plan.before.version if plan.before else "an unknown version"
+    return f"{plan.kind.value} of {plan.model} in {plan.environment}: {before} → {plan.after.version}"
+
+
+def _no_journal(folder: Path, error: OSError | JournalError) -> RefusedError:
+    reason = error.strerror if isinstance(error, OSError) else error.message
+    return RefusedError(
+        f"Nothing is changed without a durable journal, and none can be kept in {folder}: {reason}.",
+        _ELSEWHERE,
+    )

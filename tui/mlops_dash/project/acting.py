@@ -1,0 +1,89 @@
+"""Carries out plans of a project in agents, and tells what became of them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_dash.actions.hands import Context
+from mlops_dash.actions.journal import Journal, actions_folder
+from mlops_dash.errors import DashError
+from mlops_dash.project.agent import Agent, options_of, prepare
+from mlops_dash.targets.process import servers_folder
+
+if TYPE_CHECKING:
+    from mlops_dash.domain.plans import Action
+    from mlops_dash.project import Project
+
+
+__all__ = ["action", "actions", "context_of", "journal_of", "prepare", "resume_unfinished", "send_audits"]
+
+
+def journal_of(project: Project) -> Journal:
+    """Return the journals of a project's actions on this machine."""
+    return _journal(actions_folder(project.located.servers))
+
+
+@lru_cache(maxsize=16)
+def _journal(folder: Path) -> Journal:
+    """The same one each time: it remembers what it has read."""
+    return Journal(folder)
+
+
+def context_of(project: Project) -> Context:
+    """Return where the systems of a project are, for the hands that act on them."""
+    located = project.located
+    return Context(
+        tracking_uri=located.tracking,
+        repository=located.repository,
+        servers=servers_folder(located.servers),
+        root=Path(located.repository or located.folder),
+        read_only=project.read_only,
+    )
+
+
+def actions(project: Project) -> tuple[Action, ...]:
+    """Return every action of the project that this machine knows of, newest first."""
+    return journal_of(project).actions()
+
+
+def action(project: Project, action_id: str) -> Action | None:
+    """Return one action; ``None`` where this machine knows of none with this id."""
+    return journal_of(project).action(action_id)
+
+
+def resume_unfinished(project: Project) -> tuple[str, ...]:
+    """Start an agent for what was left undone: actions that were interrupted, those whose outcome is
+    unknown, and audit records that could not be sent. Returns at once.
+
+    Returns:
+        The ids of the actions that an agent was started for; empty where nothing is left undone.
+    """
+    journal = journal_of(project)
+    left = [*journal.unfinished(), *journal.unsettled()]
+    ids = tuple(dict.fromkeys(a.plan.id for a in (*left, *journal.unsent())))
+    if not ids or project.read_only:
+        return ()
+    try:
+        Agent.resume(options_of(project), journal.folder)
+    except DashError:
+        return ()  # the next start tries again
+    return ids
+
+
+def send_audits(project: Project) -> tuple[str, ...]:
+    """Start an agent for the audit records that the tracking store does not have yet. Returns at once.
+
+    Returns:
+        The ids of their actions.
+    """
+    journal = journal_of(project)
+    ids = tuple(action.plan.id for action in journal.unsent())
+    if not ids or project.read_only:
+        return ()
+    try:
+        Agent.resume(options_of(project), journal.folder)
+    except DashError:
+        return ()
+    return ids
