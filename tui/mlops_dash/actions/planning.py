@@ -10,6 +10,7 @@ from typing import Any
 
 from mlops_dash.actions.preconditions import preconditions
 from mlops_dash.domain.environments import Basis
+from mlops_dash.domain.manifests import rendered
 from mlops_dash.domain.plans import ActionKind, Plan, Step, Verification, Version
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import RefusedError
@@ -266,7 +267,10 @@ def _manifest(facts: Facts, manifest: ManifestFacts) -> Step:
             f" not “{visible(manifest.template, 100)}”",
             f"correct the file, or its settings under [environments.{visible(facts.environment, 80)}.target]",
         )
-    wanted = manifest.template.replace("{version}", facts.after.version)
+    try:
+        wanted = rendered(manifest.template, facts.after.version)
+    except ValueError as error:
+        raise RefusedError(str(error), "choose another version") from None
     old, new = visible(manifest.text, 100), visible(wanted, 100)
     return Step(
         id="manifest",

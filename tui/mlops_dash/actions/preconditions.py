@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mlops_dash.domain.plans import Precondition, Step
+from mlops_dash.domain.plans import Precondition, Step, Tick
 from mlops_dash.domain.text import visible
 
 if TYPE_CHECKING:
@@ -24,24 +24,35 @@ def _preconditions(facts: Facts, kinds: set[str]) -> Iterator[Precondition]:
     yield Precondition("journal", "what is done can be written down where it outlives a crash")
     yield Precondition("alone", f"nobody else acts on {place} from this machine")
     if facts.bad is not None:
-        yield Precondition("good", f"version {version} is not known to be bad here", blocking=False)
+        good = f"version {version} is not known to be bad here"
+        remedy = "choose another version, unless you know better"
+        yield Precondition("good", good, Tick.FAILS, visible(facts.bad, 200), remedy, blocking=False)
     if facts.source is not None:
-        source = visible(facts.source, 80)
-        yield Precondition("source", f"{source} serves version {version}", blocking=False)
+        yield _source(facts, facts.source, version)
     yield Precondition("unchanged", _unchanged(facts))
     if facts.stage is not None:
-        stage = visible(facts.stage, 80)
-        yield Precondition("declared", f"the stage {stage} declares version {version}", blocking=False)
+        title = f"the stage {visible(facts.stage, 80)} declares version {version} as well"
+        found = "stages are not moved here: it goes on declaring another version, which will be drift"
+        yield Precondition("declared", title, Tick.FAILS, found, "set an alias in its place", blocking=False)
     if kinds & {"alias", "process"}:
         yield Precondition("version", f"the registry still has version {version} of {model}")
     yield Precondition("artifacts", f"the artifacts of version {version} are there")
     if kinds & {"manifest", "gto"}:
         yield Precondition("remote", "the remote is there, and as the plan saw it")
-    if "manifest" in kinds:
-        yield Precondition("controller", "nothing automatic would undo the change")
+    if kinds & {"manifest", "alias"}:
+        blocking = "manifest" in kinds
+        yield Precondition("controller", "nothing automatic would undo the change", blocking=blocking)
     if facts.asks:
         yield Precondition("target", f"{place} can be asked what it serves", blocking=False)
     yield Precondition("signature", "callers are understood as before", blocking=False)
+
+
+def _source(facts: Facts, source: str, version: str) -> Precondition:
+    title = f"{visible(source, 80)} serves version {version}"
+    if facts.source_observed:
+        return Precondition("source", title, Tick.HOLDS, "it does", blocking=False)
+    found = "it is only declared there: what it serves could not be learned"
+    return Precondition("source", title, Tick.UNKNOWN, found, blocking=False)
 
 
 def _told(kinds: set[str]) -> str:

@@ -77,14 +77,17 @@ class ActionQuestions:
 
         return undo_plan(cast("Project", self), action_id)
 
-    def check(self, plan: Plan) -> Iterator[Precondition]:
+    def check(self, plan: Plan, *, warnings: bool = True) -> Iterator[Precondition]:
         """Look at a plan's preconditions one after the other, and yield each with what was found.
 
         Asks the real systems; every one of them within a few seconds. Never raises for what they do.
+
+        Args:
+            warnings: look at those, too, that refuse nothing.
         """
         from mlops_dash.project.checking import check
 
-        return check(cast("Project", self), plan)
+        return check(cast("Project", self), plan, warnings=warnings)
 
     def difference(self, plan: Plan, *, within: float | None = None) -> PlanDifference:
         """Answer what the change means for the model: metrics, parameters, code, data, packages, signature.

@@ -1,0 +1,262 @@
+"""Plans of a project: what the planners need, gathered from what was read and asked so far."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mlops_dash.actions.planning import AliasFacts, Facts, ProcessFacts, make_plan
+from mlops_dash.answers.facts import COMMIT_TAG
+from mlops_dash.answers.serving import Serving, all_serving
+from mlops_dash.config import ProcessTarget
+from mlops_dash.domain.plans import ActionKind, Outcome, Plan, Verification, Version
+from mlops_dash.domain.text import visible
+from mlops_dash.errors import RefusedError, UsageError
+from mlops_dash.project.declaring import gto_facts, manifest_facts
+from mlops_dash.project.wanted import Wanted, find_place, known_version, wanted_version
+
+if TYPE_CHECKING:
+    from mlops_dash.answers.plan_difference import PlanDifference
+    from mlops_dash.domain.changes import Candidate
+    from mlops_dash.project import Project
+
+_ASKED = ("process", "http")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place with what serves everywhere, so that nothing is asked of the store twice."""
+
+    serving: Serving
+    all: Sequence[Serving]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        return self.serving.environment, self.serving.model
+
+
+def plan(
+    project: Project,
+    kind: ActionKind,
+    environment: str,
+    *,
+    model: str | None = None,
+    to: str | None = None,
+    undoes: str | None = None,
+) -> Plan:
+    """Do :meth:`ActionQuestions.plan`."""
+    place = _place(project, environment, model)
+    known = candidates(project, *place.names)
+    wanted = _wanted(project, place, kind, to, known)
+    bad = next((c.bad for c in known if c.version == wanted.version.version and c.bad), None)
+    return make_plan(_facts(project, place, kind, wanted, bad, undoes))
+
+
+def candidates(project: Project, environment: str, model: str | None) -> tuple[Candidate, ...]:
+    """Do :meth:`ActionQuestions.candidates`."""
+    from mlops_dash.answers.candidates import candidates as answer
+
+    place = find_place(all_serving(project.store, project.config), environment, model)
+    return answer(project.store, project.config, place.environment, place.model, now=datetime.now(UTC))
+
+
+def disabled(project: Project, kind: ActionKind, environment: str, model: str | None) -> str | None:
+    """Do :meth:`ActionQuestions.disabled`."""
+    from mlops_dash.project.rights import hindrance
+
+    try:
+        place = _place(project, environment, model)
+    except UsageError as error:
+        return error.message
+    facts = _facts(project, place, kind, Wanted(Version(place.serving.model, "")), None, None)
+    if facts.stage is not None and facts.process is None:
+        return f"it is declared by the legacy stage {visible(facts.stage, 80)}, which is not moved here"
+    kinds = {
+        name
+        for name, there in (
+            ("process", facts.process),
+            ("alias", facts.alias),
+            ("manifest", facts.manifest),
+            ("gto", facts.gto),
+        )
+        if there is not None
+    }
+    found = hindrance(project, kinds)
+    return found.message if found is not None else None
+
+
+def undo_plan(project: Project, action_id: str) -> Plan:
+    """Do :meth:`ActionQuestions.undo_plan`."""
+    from mlops_dash.project.wanted import nearest_action
+
+    actions = project.actions()
+    done = next((action for action in actions if action.plan.id == action_id), None)
+    if done is None:
+        raise UsageError(f"there is no action {visible(action_id, 60)!r}", nearest_action(action_id, actions))
+    old = done.plan
+    what = f"{old.kind.value} of {visible(old.environment, 80)}"
+    if done.outcome is None:
+        state = "is under way" if done.running else "was interrupted"
+        raise RefusedError(f"the {what} {state}", f"mlops-dash jobs {old.id} tells how far it is")
+    if done.outcome is not Outcome.VERIFIED:
+        raise RefusedError(f"there is nothing to undo: the {what} ended as {done.outcome.value}")
+    if old.before is None:
+        raise RefusedError(
+            f"which version was live before the {what} is not known", "roll back to a version of your choice"
+        )
+    after = next((a for a in actions if a.plan.undoes == old.id and a.outcome is Outcome.VERIFIED), None)
+    if after is not None:
+        who = visible(after.plan.actor, 80)
+        raise RefusedError(f"the {what} was taken back already, by {who} ({after.plan.id})")
+    kind = ActionKind.PROMOTE if old.kind is ActionKind.ROLLBACK else ActionKind.ROLLBACK
+    made = plan(
+        project, kind, old.environment, model=old.model, to=f"version:{old.before.version}", undoes=old.id
+    )
+    if made.before is not None and made.steps and made.before.version != old.after.version:
+        raise RefusedError(
+            f"{visible(old.environment, 80)} was changed since:"
+            f" version {visible(made.before.version, 80)} is there, not {visible(old.after.version, 80)}",
+            "plan a rollback to the version of your choice",
+        )
+    return made
+
+
+def difference(project: Project, plan: Plan, within: float | None) -> PlanDifference:
+    """Do :meth:`ActionQuestions.difference`."""
+    from mlops_dash.answers.live import metric_rules
+    from mlops_dash.answers.plan_difference import PlanDifference, PlanSide, plan_difference
+
+    rules = metric_rules(project.config)
+    after = f"models:/{plan.model}/{plan.after.version}"
+    before = f"models:/{plan.model}/{plan.before.version}" if plan.before is not None else None
+    try:
+        answer = project.compare(before or after, after, within=within)
+    except UsageError as error:
+        if before is None:
+            return PlanDifference(None, PlanSide(plan.after.version), unknown=(error.message,))
+        # what serves may be a version that nobody knows
+        answer = project.compare(after, after, within=within)
+        alone = plan_difference(answer, None, plan.after.version, rules)
+        return _with_unknown(alone, error.message)
+    told = plan.before.version if plan.before is not None else None
+    return plan_difference(answer, told, plan.after.version, rules)
+
+
+def _with_unknown(found: PlanDifference, reason: str) -> PlanDifference:
+    from msgspec import structs
+
+    return structs.replace(found, unknown=(reason, *found.unknown))
+
+
+def _place(project: Project, environment: str, model: str | None) -> _Place:
+    servings = all_serving(project.store, project.config)
+    return _Place(find_place(servings, environment, model), servings)
+
+
+def _wanted(
+    project: Project, place: _Place, kind: ActionKind, to: str | None, known: Sequence[Candidate]
+) -> Wanted:
+    name, model = (visible(text, 80) for text in place.names)
+    if to is not None and to.strip():
+        return wanted_version(project.store, place.all, place.serving, to)
+    if kind is ActionKind.PROMOTE:
+        raise UsageError(
+            f"what {name} is promoted to is not said",
+            "name a version or an environment: --to V",
+        )
+    proposed = next((c for c in known if c.proposed), None)
+    if proposed is None:
+        raise RefusedError(
+            f"no other version of {model} is known to have been live and healthy in {name}",
+            "choose one: --to V; mlops-dash history tells what is known",
+        )
+    return Wanted(known_version(project.store, place.all, place.serving, proposed.version))
+
+
+def _facts(
+    project: Project, place: _Place, kind: ActionKind, wanted: Wanted, bad: str | None, undoes: str | None
+) -> Facts:
+    entry, serving = place.serving.entry, place.serving
+    declared = entry.declared
+    via = declared.via if declared is not None else None
+    target = entry.settings.target if entry.settings is not None else None
+    aliases = project.store.records("plan_aliases", name=serving.model)
+    manifest = manifest_facts(project.store, entry)
+    acts_by_alias = via == "alias" or (via is None and manifest is None)
+    alias = _alias(aliases, entry.place.declared_alias, make=acts_by_alias)
+    if via in ("stage", "gto"):
+        alias = None
+    live = serving.live or (declared.version if declared is not None else None)
+    return Facts(
+        kind=kind,
+        environment=serving.environment,
+        model=serving.model,
+        target=entry.target,
+        protected=entry.place.protected,
+        via=via,
+        declared=declared.version if declared is not None else None,
+        before=_version(project, place, live) if live is not None else None,
+        basis=serving.basis,
+        after=_with_commit(project, wanted.version),
+        asks=entry.target in _ASKED,
+        actor=_actor(),
+        host=visible(socket.gethostname(), 80),
+        made_at=datetime.now(UTC),
+        token=secrets.token_hex(4),
+        status=wanted.status,
+        alias=alias,
+        process=_process(target, serving) if isinstance(target, ProcessTarget) else None,
+        manifest=manifest,
+        gto=gto_facts(project, entry, wanted.version.version) if via == "gto" else None,
+        stage=declared.alias if declared is not None and via == "stage" else None,
+        source=wanted.source,
+        source_observed=wanted.source_observed,
+        bad=bad,
+        undoes=undoes,
+        verification=Verification(asks=entry.target in _ASKED),
+    )
+
+
+def _alias(aliases: Sequence[dict[str, str]], name: str, *, make: bool) -> AliasFacts | None:
+    """Find the alias as the registry writes it; where there is none, ``make`` says that it is set anew."""
+    exact = [row for row in aliases if row["alias"] == name]
+    alike = [row for row in aliases if row["alias"].lower() == name.lower()]
+    for row in (*exact, *alike):
+        return AliasFacts(row["alias"], str(row["version"]))
+    return AliasFacts(name, None) if make else None
+
+
+def _process(target: ProcessTarget, serving: Serving) -> ProcessFacts:
+    seen = serving.observed
+    if seen is None or not seen.answered or serving.live is None:
+        return ProcessFacts(target.host, target.port, None)
+    serves = Version(serving.model, serving.live, seen.run_id or serving.run_id, seen.model_id)
+    return ProcessFacts(target.host, target.port, serves)
+
+
+def _version(project: Project, place: _Place, version: str) -> Version:
+    try:
+        return _with_commit(project, known_version(project.store, place.all, place.serving, version))
+    except UsageError:  # what serves may be a version that nobody knows
+        return Version(place.serving.model, version, place.serving.run_id)
+
+
+def _with_commit(project: Project, version: Version) -> Version:
+    from dataclasses import replace
+
+    if version.commit is not None or version.run_id is None:
+        return version
+    rows = project.store.records("run_tags", run_ids=[version.run_id], keys=[COMMIT_TAG])
+    return replace(version, commit=next((row["value"] for row in rows if row["value"]), None))
+
+
+def _actor() -> str:
+    try:
+        return visible(getpass.getuser(), 80)
+    except (KeyError, OSError, ImportError):
+        return "?"
