@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -35,6 +35,7 @@ from mlops_dash.errors import DashError, RefusedError
 
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4,32}")
 _PATIENCE = 2.0  # seconds for which a lock that somebody only looks at is waited for
+_ASKED_FOR = timedelta(days=7)  # time for which an unknown outcome is asked about
 _LOOK = 0.01  # seconds between two tries
 _ELSEWHERE = "MLOPS_DASH_STATE_DIR names another folder for it."
 
@@ -101,8 +102,13 @@ class Journal:
         return tuple(reversed(found))
 
     def unsettled(self) -> tuple[Action, ...]:
-        """Return the actions whose outcome is unknown, oldest first: their systems may answer by now."""
-        return tuple(a for a in reversed(self.actions()) if a.outcome is Outcome.UNKNOWN)
+        """Return the actions whose outcome is unknown, oldest first: their systems may answer by now.
+
+        Those after which the same place was changed again are left out, and those of long ago.
+        """
+        oldest = datetime.now(UTC) - _ASKED_FOR
+        unknown = (a for a in reversed(self.actions()) if a.outcome is Outcome.UNKNOWN)
+        return tuple(a for a in unknown if a.events[-1].at > oldest and self.newer(a.plan) is None)
 
     def unsent(self) -> tuple[Action, ...]:
         """Return the actions with an outcome that do not stand in the tracking store yet, oldest first."""
