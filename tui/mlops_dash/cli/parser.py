@@ -62,6 +62,7 @@ def build() -> Parser:
     _complete(trace.add_argument("ref", metavar="REF", help="what to trace"), _environments)
     _add_runs(verbs)
     _add_compare(verbs)
+    _add_acting(verbs)
     _verb(verbs, "sync", "read all sources into the cache")
     for name, text in (("up", "start"), ("down", "stop")):
         verb = _verb(verbs, name, f"{text} the model servers of process targets")
@@ -152,6 +153,28 @@ def _add_compare(verbs: Any) -> None:
     )  # fmt: skip
     compare.add_argument("--differences", action="store_true", help="leave out what is equal in all")
     compare.add_argument("--html", metavar="FILE", help="write a report that works offline")
+
+
+def _add_acting(verbs: Any) -> None:
+    texts = {"rollback": "go back to a version that was live", "promote": "bring an environment to a version"}
+    for name, text in texts.items():
+        verb = _verb(verbs, name, f"{text}: plan, confirm, do, verify")
+        _complete(verb.add_argument("env", metavar="ENV", help="environment to change"), _environments)
+        default = "; default: the last that was live and healthy here" if name == "rollback" else ""
+        to = verb.add_argument(
+            "--to", metavar="V", required=name == "promote",
+            help=f"version, environment, models:/NAME/VERSION or models:/NAME@ALIAS{default}",
+        )  # fmt: skip
+        _complete(to, _environments)
+        verb.add_argument("--model", metavar="NAME", help="where the environment serves several")
+        verb.add_argument("--dry-run", action="store_true", help="print the plan, change nothing")
+        verb.add_argument("--reason", metavar="TEXT", help="why: everybody sees it in the history")
+        verb.add_argument("--yes", action="store_true", help="do not ask; needs --reason")
+        verb.add_argument(
+            "--confirm", metavar="NAME", help="with --yes: the name of a protected environment, once more"
+        )
+    jobs = _verb(verbs, "jobs", "rollbacks and promotions, under way and done")
+    jobs.add_argument("id", metavar="ID", nargs="?", help="one action, with its journal")
 
 
 def _add_config(verbs: Any) -> None:
