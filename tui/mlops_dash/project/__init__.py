@@ -18,6 +18,7 @@ from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import CancelToken, ProgressCallback
 from mlops_dash.errors import SourceError, UsageError
 from mlops_dash.paths import cache_dir
+from mlops_dash.project.actions import ActionQuestions
 from mlops_dash.project.locate import Located, locate
 from mlops_dash.project.questions import RunQuestions
 from mlops_dash.project.refresh import Refreshed, Refresher
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mlops_dash.actions.servers import Started
     from mlops_dash.answers.versions import VersionsAnswer
     from mlops_dash.domain.environments import Observation
+    from mlops_dash.project.seeing import Seeing
     from mlops_dash.sources.git import GitSource
     from mlops_dash.targets.base import Observable
     from mlops_dash.targets.process import ServerRecord
@@ -43,7 +45,7 @@ CLOSE_WITHIN = 1.0
 """Seconds that closing waits for what is being read."""
 
 
-class Project(RunQuestions):
+class Project(RunQuestions, ActionQuestions):
     """One project. Every method may block and is meant for a worker thread; all are thread-safe.
 
     Attributes:
@@ -80,6 +82,7 @@ class Project(RunQuestions):
         self._git: list[GitSource | SourceError | None] = []  # empty until it was looked for
         self._targets: dict[tuple[str, str], Observable] = {}
         self._identities: set[tuple[str | None, ...]] | None = None  # None: not asked yet
+        self._seeing: Seeing | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -124,6 +127,16 @@ class Project(RunQuestions):
                 self._git.append(git_source(self.located, self.config))
             return self._git[0]
 
+    @property
+    def seeing(self) -> Seeing:
+        """What keeps the versions that were seen; made when it is needed first."""
+        from mlops_dash.project.seeing import Seeing
+
+        with self._making:
+            if self._seeing is None:
+                self._seeing = Seeing(self)
+            return self._seeing
+
     def statuses(self) -> tuple[SourceStatus, ...]:
         """Return the freshness of every source, those not read yet included."""
         known = self._refresher.statuses if self._refresher is not None else self.store.sources()
@@ -153,12 +166,15 @@ class Project(RunQuestions):
             Cancelled: ``cancel`` was set.
         """
         self.has_read = True
-        return self.refresher.refresh(
+        began = datetime.now(UTC)
+        done = self.refresher.refresh(
             thorough=thorough,
             progress=progress or (lambda _: None),
             cancel=cancel or CancelToken(),
             landed=landed or (lambda: None),
         )
+        self.seeing.declared(began, changed=done.changed)
+        return done
 
     def reread(self, run_ids: Iterable[str], cancel: CancelToken | None = None) -> None:
         """Bring single runs up to date at once, whatever a refresh is busy with.
@@ -183,8 +199,10 @@ class Project(RunQuestions):
             targets = self._observables()
             if not targets:
                 return ()
+            began = datetime.now(UTC)
             seen = ask_all(targets, self.timeout or OBSERVE_WITHIN)
             self.store.save_observations(list(seen))
+            self.seeing.served(seen, began)
             identities: set[tuple[str | None, ...]] = {
                 (s.environment, s.model, s.version, s.run_id, s.model_id) for s in seen
             }

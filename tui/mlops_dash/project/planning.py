@@ -51,7 +51,7 @@ def plan(
 ) -> Plan:
     """Do :meth:`ActionQuestions.plan`."""
     place = _place(project, environment, model)
-    known = candidates(project, *place.names)
+    known = _candidates(project, *place.names)
     wanted = _wanted(project, place, kind, to, known)
     bad = next((c.bad for c in known if c.version == wanted.version.version and c.bad), None)
     return make_plan(_facts(project, place, kind, wanted, bad, undoes))
@@ -59,10 +59,16 @@ def plan(
 
 def candidates(project: Project, environment: str, model: str | None) -> tuple[Candidate, ...]:
     """Do :meth:`ActionQuestions.candidates`."""
-    from mlops_dash.answers.candidates import candidates as answer
+    from mlops_dash.project.history import candidates as answer
 
     place = find_place(all_serving(project.store, project.config), environment, model)
-    return answer(project.store, project.config, place.environment, place.model, now=datetime.now(UTC))
+    return answer(project, place.environment, place.model)
+
+
+def _candidates(project: Project, environment: str, model: str) -> tuple[Candidate, ...]:
+    from mlops_dash.project import history
+
+    return history.candidates(project, environment, model)
 
 
 def disabled(project: Project, kind: ActionKind, environment: str, model: str | None) -> str | None:
