@@ -1,6 +1,8 @@
 """The ``process`` target: a local model server of ours, one for each (environment, model).
 
-What runs is written down in one file per server, so that any dashboard of the same user finds it.
+What runs is written down in one file per server, so that any dashboard of the same user finds it:
+``NAME.json`` is the server of the place, ``NAME.next.json`` a standby that may take its address over, and
+``NAME.TOKEN.old.json`` one that handed it over and drains.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 import re
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -31,6 +34,15 @@ _LONGEST_PROMISE = 120.0  # seconds; a longer one was made before the clock was 
 _CLOCK_STEP = 2.0  # seconds by which a process's start time may move when the system clock is set
 
 
+class Former(msgspec.Struct, frozen=True):
+    """What a server took over from: enough to go back to it."""
+
+    version: str
+    run_id: str | None = None
+    model_id: str | None = None
+    location: str | None = None
+
+
 class ServerRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What is written down of a server.
 
@@ -41,6 +53,10 @@ class ServerRecord(msgspec.Struct, frozen=True, kw_only=True):
         url: where it serves; its port is taken again at the next start.
         started_at: ISO 8601, UTC.
         log: file with its output.
+        control: file name of its control socket; ``None``: a release without one started it.
+        location: where its model was loaded from.
+        private: where a standby is asked while another server has the address.
+        former: the server that it took over from.
     """
 
     token: str
@@ -57,6 +73,19 @@ class ServerRecord(msgspec.Struct, frozen=True, kw_only=True):
     started_at: str
     by: str | None = None
     log: str
+    control: str | None = None
+    location: str | None = None
+    private: str | None = None
+    former: Former | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """All servers that are written down for one place, running or not."""
+
+    current: ServerRecord | None
+    standby: ServerRecord | None
+    old: tuple[ServerRecord, ...]
 
 
 def servers_folder(project: str) -> Path:
@@ -71,34 +100,76 @@ def record_path(folder: Path, environment: str, model: str) -> Path:
     return folder / f"{name}-{digest}.json"
 
 
+def standby_path(folder: Path, environment: str, model: str) -> Path:
+    """Return the file of the standby of a server."""
+    return record_path(folder, environment, model).with_suffix(".next.json")
+
+
+def old_path(folder: Path, record: ServerRecord) -> Path:
+    """Return the file of a server that handed its address over."""
+    path = record_path(folder, record.environment, record.model)
+    return path.with_suffix(f".{re.sub('[^0-9a-f]', '', record.token)[:16]}.old.json")
+
+
 def read_record(folder: Path, environment: str, model: str) -> ServerRecord | None:
     """Return what is written down of a server; ``None`` where nothing readable is."""
+    return _read(record_path(folder, environment, model), environment, model)
+
+
+def read_crew(folder: Path, environment: str, model: str) -> Crew:
+    """Return all that is written down for a place, as it was at one moment."""
+    path = record_path(folder, environment, model)
+    while True:
+        current = _read(path, environment, model)
+        standby = _read(standby_path(folder, environment, model), environment, model)
+        found = (_read(file, environment, model) for file in sorted(folder.glob(f"{path.stem}.*.old.json")))
+        old = tuple(record for record in found if record is not None and record != current)
+        if _read(path, environment, model) == current:  # no standby took over meanwhile
+            return Crew(current, standby, old)
+
+
+def _read(path: Path, environment: str, model: str) -> ServerRecord | None:
     try:
-        data = record_path(folder, environment, model).read_bytes()
-        record = msgspec.json.decode(data, type=ServerRecord)
+        record = msgspec.json.decode(path.read_bytes(), type=ServerRecord)
     except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     return record if (record.environment, record.model) == (environment, model) else None
 
 
-def write_record(folder: Path, record: ServerRecord) -> None:
+def write_record(folder: Path, record: ServerRecord, path: Path | None = None) -> None:
     """Write a record so that a reader sees the old one or the new one, never half of it.
+
+    Args:
+        path: default: the file of the place's server.
 
     Raises:
         OSError: it could not be written.
     """
-    path = record_path(folder, record.environment, record.model)
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix=path.stem, suffix=".part")  # mode 0600
+    place = record_path(folder, record.environment, record.model)
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=place.stem, suffix=".part")  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(record)))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(name, path or place)
     except OSError:
         os.unlink(name)
         raise
-    _promise_path(path).unlink(missing_ok=True)
+    sync_folder(folder)
+    if path is None:
+        _promise_path(place).unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in a folder last through a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # a file system that cannot; the rename stands
+    finally:
+        os.close(descriptor)
 
 
 def promise(folder: Path, environment: str, model: str, seconds: float) -> None:
@@ -199,6 +270,10 @@ class ProcessServer:
         names = self.place.environment, self.place.model
         record = read_record(self._folder, *names)
         running = record is not None and is_running(record)
+        if record is not None and record.pid and not running:
+            # it may have ended while it took the address over: then the former server still answers there
+            old = next(filter(is_running, read_crew(self._folder, *names).old), None)
+            record, running = (old, True) if old is not None else (record, False)
         return record, running, not running and is_promised(self._folder, *names)
 
     def _absence(self, record: ServerRecord | None) -> str:
