@@ -235,7 +235,8 @@ def _alias(facts: Facts, alias: AliasFacts) -> Step:
         title = f"set the alias {told} of {visible(facts.model, 80)} to version {visible(after, 80)}"
         undo = f"client.delete_registered_model_alias({_quoted(facts.model, alias.name)})"
     else:
-        title = f"move the alias {told} of {visible(facts.model, 80)} from version {alias.version} to {after}"
+        move = f"move the alias {told} of {visible(facts.model, 80)}"
+        title = f"{move} from version {visible(alias.version, 80)} to version {visible(after, 80)}"
         undo = f"client.set_registered_model_alias({_quoted(facts.model, alias.name, alias.version)})"
     return Step(
         id="alias",

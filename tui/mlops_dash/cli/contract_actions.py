@@ -42,7 +42,7 @@ def plan_object(
 ) -> JsonObject:
     """Return a plan.
 
-    ``from`` and ``to`` are versions, ``from`` is ``null`` where it is unknown; ``status`` of a precondition is
+    ``from`` and ``to`` are versions, ``from`` is ``null`` where unknown; ``status`` of a precondition is
     ``open``, ``holds``, ``fails`` or ``unknown``: one that is ``blocking`` and ``fails`` refuses the plan.
     """
     return {
