@@ -29,6 +29,7 @@ DEFAULT_KEYS: Mapping[str, str] = {
     "ask": "t,g",
     "copy": "y",
     "versions": "v",
+    "when": "w",
     "full": "f",
     "browse": "o",
     "export": "ctrl+s",

@@ -57,7 +57,7 @@ COMMANDS: tuple[Command, ...] = (
             "Bring another environment's version, or a chosen one, to the selected environment: "
             "shows the plan first.", "Act", SCREENS, bar=26),
     Command("undo", "z", "undo", "Take back the last action, on Jobs the selected one: shows the plan first.",
-            "Act", SCREENS, bar=62),
+            "Act", (*SCREENS, PLAN), bar=62),
     Command("open", "enter", "trace", "Go to the lineage of what is selected.", "Look", (*SCREENS, PLAN),
             bar=10),
     Command("back", "escape,backspace", "back",
@@ -72,6 +72,9 @@ COMMANDS: tuple[Command, ...] = (
             bar=50),
     Command("versions", "v", "versions", "Every version of the selected environment's model, and back.",
             "Look", (LIVE,), bar=20),
+    Command("when", "w", "live at",
+            "What was live everywhere at a time: 3 days ago, 2h, 2026-11-20, 2026-11-20 09:30.", "Look",
+            (HISTORY,), bar=12),
     Command("full", "f", "full", "Give the focused panel the whole screen, and back.", "Look", SCREENS,
             bar=60),
     Command("browse", "o", "open",
