@@ -24,6 +24,7 @@ _VERBS = {
     "compare": ("mlops_dash.cli.compare", "compare"),
     "runs": ("mlops_dash.cli.runs", "runs"),
     "trace": ("mlops_dash.cli.answers", "trace"),
+    "history": ("mlops_dash.cli.history", "history"),
     "sql": ("mlops_dash.cli.answers", "sql"),
     "sync": ("mlops_dash.cli.answers", "sync"),
     "rollback": ("mlops_dash.cli.rollback", "rollback"),

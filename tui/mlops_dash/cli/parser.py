@@ -62,6 +62,7 @@ def build() -> Parser:
     _complete(trace.add_argument("ref", metavar="REF", help="what to trace"), _environments)
     _add_runs(verbs)
     _add_compare(verbs)
+    _add_history(verbs)
     _add_acting(verbs)
     _verb(verbs, "sync", "read all sources into the cache")
     for name, text in (("up", "start"), ("down", "stop")):
@@ -153,6 +154,17 @@ def _add_compare(verbs: Any) -> None:
     )  # fmt: skip
     compare.add_argument("--differences", action="store_true", help="leave out what is equal in all")
     compare.add_argument("--html", metavar="FILE", help="write a report that works offline")
+
+
+def _add_history(verbs: Any) -> None:
+    history = _verb(verbs, "history", "who changed what, where, when and why", csv=True)
+    env = history.add_argument("env", metavar="ENV", nargs="?", help="environment; default: all")
+    _complete(env, _environments)
+    history.add_argument("--model", metavar="NAME", help="where an environment serves several")
+    history.add_argument(
+        "--at", metavar="TIME",
+        help="what was live then: 3 days ago, 2h, 2026-11-20, 2026-11-20T09:30Z; local time without a zone",
+    )  # fmt: skip
 
 
 def _add_acting(verbs: Any) -> None:
