@@ -188,7 +188,7 @@ def _process(facts: Facts, process: ProcessFacts) -> Step:
             f"the tracking store does not say where the artifacts of version {new} are",
             "choose another version",
         )
-    address = f"{process.host}:{process.port}" if process.port else process.host
+    address = visible(f"{process.host}:{process.port}" if process.port else process.host, 100)
     if serves is None:
         title = f"start the server of {place} with version {new}"
         undo = "the server is stopped again"
@@ -201,9 +201,9 @@ def _process(facts: Facts, process: ProcessFacts) -> Step:
         kind="process",
         title=title,
         effect=f"version {new} starts beside the old server, proves health, identity and a sample, takes over"
-        f" {visible(address, 100)}; then the old server drains and stops"
+        f" {address}; then the old server drains and stops"
         if serves is not None
-        else f"version {new} starts on {visible(address, 100)}",
+        else f"version {new} starts on {address}{'' if process.port else ', the port it had or a free one'}",
         undo=undo,
         arguments={
             "environment": facts.environment,

@@ -50,7 +50,7 @@ def _preconditions(facts: Facts, kinds: set[str]) -> Iterator[Precondition]:
 def _source(facts: Facts, source: str, version: str) -> Precondition:
     title = f"{visible(source, 80)} serves version {version}"
     if facts.source_observed:
-        return Precondition("source", title, Tick.HOLDS, "it does", blocking=False)
+        return Precondition("source", title, Tick.HOLDS, blocking=False)
     found = "it is only declared there: what it serves could not be learned"
     return Precondition("source", title, Tick.UNKNOWN, found, blocking=False)
 

@@ -94,7 +94,7 @@ class _Looks:
     # -- on this machine ----------------------------------------------------------------------------
 
     def _rights(self, one: Precondition) -> Precondition:
-        return _of_error(one, hindrance(self._project, self._kinds), "nothing is known that forbids it")
+        return _of_error(one, hindrance(self._project, self._kinds))
 
     def _journal(self, one: Precondition) -> Precondition:
         from mlops_dash.project.acting import journal_of
@@ -103,7 +103,7 @@ class _Looks:
             journal_of(self._project).check_writable()
         except DashError as error:
             return _of_error(one, error)
-        return _of_error(one, None, "it can")
+        return _of_error(one, None)
 
     def _alone(self, one: Precondition) -> Precondition:
         from mlops_dash.project.acting import journal_of
@@ -117,7 +117,7 @@ class _Looks:
             whose = visible(left[0].plan.actor, 80)
             detail = f"the action {left[0].plan.id} of {whose} was interrupted"
             return _fails(one, detail, "mlops-dash jobs goes on with it; then plan again")
-        return _of_error(one, None, "nobody")
+        return _of_error(one, None)
 
     # -- what the sources and the target say ----------------------------------------------------------
 
@@ -141,7 +141,7 @@ class _Looks:
         if now.observed is not None and not now.observed.answered:
             detail = now.observed.detail or "it does not say what it serves"
             return replace(one, tick=Tick.UNKNOWN, detail=visible(detail, 200), blocking=False)
-        return _of_error(one, None, "it does")
+        return _of_error(one, None)
 
     def _version(self, one: Precondition) -> Precondition:
         now = self._facts.answer(self._end)
@@ -154,7 +154,7 @@ class _Looks:
         status = row["status"] or "READY"
         if status != "READY":
             return _fails(one, f"the registry calls it {visible(status, 40)}", "choose another version")
-        return _of_error(one, None, "it has")
+        return _of_error(one, None)
 
     def _target(self, one: Precondition) -> Precondition:
         now = self._facts.answer(self._end)
@@ -202,7 +202,7 @@ class _Looks:
             return replace(one, tick=Tick.UNKNOWN, detail=answer.message, blocking=False)
         found = sorted(answer, key=lambda finding: (not finding.undoes, not finding.sure))
         if not found:
-            return replace(one, tick=Tick.HOLDS, detail="nothing is known that would")
+            return replace(one, tick=Tick.HOLDS, detail="as far as the repository tells")
         first = found[0]
         if first.undoes:
             blocking = one.blocking and first.sure
@@ -236,9 +236,9 @@ def _signature_words(found: PlanDifference) -> str:
     return f"the signature differs in {len(found.signature)} places, none breaks a call"
 
 
-def _of_error(one: Precondition, error: DashError | None, detail: str = "") -> Precondition:
+def _of_error(one: Precondition, error: DashError | None) -> Precondition:
     if error is None:
-        return replace(one, tick=Tick.HOLDS, detail=detail)
+        return replace(one, tick=Tick.HOLDS)
     return _fails(one, error.message, error.remedy)
 
 
@@ -296,7 +296,7 @@ def _artifacts(project: Project, plan: Plan) -> tuple[bool | None, str]:
         return (True if gone else None), error.message
     finally:
         artifacts.close()
-    return False, "they are"
+    return False, ""
 
 
 def _remote(project: Project, plan: Plan) -> list[Look]:

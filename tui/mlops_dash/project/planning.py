@@ -198,6 +198,8 @@ def _facts(
     if via in ("stage", "gto"):
         alias = None
     live = serving.live or (declared.version if declared is not None else None)
+    if serving.live is None and live == wanted.version.version and entry.target in _ASKED:
+        live = None  # it is declared, and does not serve
     return Facts(
         kind=kind,
         environment=serving.environment,
