@@ -10,8 +10,19 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from mlops_dash.domain.text import visible
-from mlops_dash.ui.commands import BY_ID, COMPARE, LIVE, RUNS, TRACE, bindings, keys_of, on_screen
-from mlops_dash.ui.holding import Holding
+from mlops_dash.ui.commands import (
+    BY_ID,
+    COMPARE,
+    HISTORY,
+    JOBS,
+    LIVE,
+    RUNS,
+    TRACE,
+    bindings,
+    keys_of,
+    on_screen,
+)
+from mlops_dash.ui.deeds import Deeds
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live import LiveScreen
 from mlops_dash.ui.theme import DARK, LIGHT
@@ -37,7 +48,19 @@ def _trace_screen() -> Screen[Any]:
     return TraceScreen()
 
 
-class Acting(Holding):
+def _history_screen() -> Screen[Any]:
+    from mlops_dash.ui.screens.history import HistoryScreen
+
+    return HistoryScreen()
+
+
+def _jobs_screen() -> Screen[Any]:
+    from mlops_dash.ui.screens.jobs import JobsScreen
+
+    return JobsScreen()
+
+
+class Acting(Deeds):
     """The commands, each a ``do_<id>`` here or on a screen, and the ways between screens."""
 
     ENABLE_COMMAND_PALETTE = True
@@ -48,6 +71,8 @@ class Acting(Holding):
         RUNS: _runs_screen,
         COMPARE: _compare_screen,
         TRACE: _trace_screen,
+        HISTORY: _history_screen,
+        JOBS: _jobs_screen,
     }
     DEFAULT_MODE = LIVE
 
@@ -107,6 +132,14 @@ class Acting(Holding):
         """Go to Compare."""
         self.go(COMPARE)
 
+    def do_history(self) -> None:
+        """Go to History."""
+        self.go(HISTORY)
+
+    def do_jobs(self) -> None:
+        """Go to Jobs."""
+        self.go(JOBS)
+
     def do_compare(self) -> None:
         """Compare what the screen offers for it."""
         if (screen := self.board_screen()) is not None:
@@ -129,7 +162,9 @@ class Acting(Holding):
             self.go(TRACE)
 
     def go(self, mode: str) -> None:
-        """Switch to a screen."""
+        """Switch to a screen; a plan that is shown is left."""
+        if isinstance(self.screen, BoardScreen):
+            self.screen.leave_plan()
         if mode != self.current_mode:
             self._modes_visited.append(self.current_mode)
             self.switch_mode(mode)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from mlops_dash.answers.shapes import LiveAnswer, TraceAnswer
@@ -13,8 +14,12 @@ from mlops_dash.domain.progress import CancelToken, ProgressCallback
 
 if TYPE_CHECKING:
     from mlops_dash.answers.compare_shapes import CompareAnswer, CurvesAnswer
+    from mlops_dash.answers.history import HistoryAnswer
+    from mlops_dash.answers.plan_difference import PlanDifference
     from mlops_dash.answers.run_shapes import RunColumns, RunIndex, RunRow, RunsAnswer, RunsRequest, RunWhole
     from mlops_dash.answers.versions import VersionsAnswer
+    from mlops_dash.domain.changes import Candidate
+    from mlops_dash.domain.plans import Action, ActionKind, Plan, Precondition
 
 
 class RefreshedLike(Protocol):
@@ -28,6 +33,19 @@ class RefreshedLike(Protocol):
     @property
     def statuses(self) -> tuple[SourceStatus, ...]:
         """How every source stands."""
+        ...
+
+
+class AgentLike(Protocol):
+    """A process that waits for its plan to be confirmed. Every method may block."""
+
+    def go(self, reason: str) -> str:
+        """Have the plan carried out; return the action's id. Raises ``DashError``: nothing was changed, or
+        it is not known."""
+        ...
+
+    def leave(self) -> None:
+        """Have it go away; nothing was done. After :meth:`go` this changes nothing."""
         ...
 
 
@@ -47,6 +65,11 @@ class Board(Protocol):
     @property
     def config(self) -> Config:
         """Its configuration."""
+        ...
+
+    @property
+    def read_only(self) -> bool:
+        """Nothing may be changed."""
         ...
 
     def reconfigured(self) -> bool:
@@ -100,6 +123,60 @@ class Board(Protocol):
 
     def curves(self, run_ids: Sequence[str], keys: Sequence[str], *, points: int = 400) -> CurvesAnswer:
         """Answer the histories of metrics."""
+        ...
+
+    def candidates(self, environment: str, model: str | None = None) -> tuple[Candidate, ...]:
+        """Answer which versions an environment could go back to; raises ``UsageError``."""
+        ...
+
+    def disabled(self, kind: ActionKind, environment: str, model: str | None = None) -> str | None:
+        """Answer why an environment cannot be acted on; ``None`` where it can."""
+        ...
+
+    def plan(
+        self,
+        kind: ActionKind,
+        environment: str,
+        *,
+        model: str | None = None,
+        to: str | None = None,
+        undoes: str | None = None,
+    ) -> Plan:
+        """Plan a change; one without steps is there already. Raises ``UsageError`` or ``RefusedError``."""
+        ...
+
+    def undo_plan(self, action_id: str) -> Plan:
+        """Plan to take an action back; raises as :meth:`plan`."""
+        ...
+
+    def check(self, plan: Plan) -> Iterator[Precondition]:
+        """Look at a plan's preconditions one after the other."""
+        ...
+
+    def difference(self, plan: Plan, *, within: float | None = None) -> PlanDifference:
+        """Answer what a plan means for the model."""
+        ...
+
+    def prepare(self, plan: Plan) -> AgentLike:
+        """Start the process that will carry a plan out; raises ``DashError``."""
+        ...
+
+    def actions(self) -> tuple[Action, ...]:
+        """Answer all actions on this machine, newest first."""
+        ...
+
+    def action(self, action_id: str) -> Action | None:
+        """Answer one action."""
+        ...
+
+    def resume_unfinished(self) -> tuple[str, ...]:
+        """Have what was interrupted finished, undone or reported; return the ids."""
+        ...
+
+    def history(
+        self, environment: str | None = None, model: str | None = None, *, at: datetime | None = None
+    ) -> HistoryAnswer:
+        """Answer what changed, where, when, by whom and why; with ``at`` also what was live then."""
         ...
 
     def refresh(

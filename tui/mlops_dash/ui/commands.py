@@ -57,7 +57,7 @@ COMMANDS: tuple[Command, ...] = (
             "Bring another environment's version, or a chosen one, to the selected environment: "
             "shows the plan first.", "Act", SCREENS, bar=26),
     Command("undo", "z", "undo", "Take back the last action, on Jobs the selected one: shows the plan first.",
-            "Act", (*SCREENS, PLAN), bar=62),
+            "Act", (*SCREENS, PLAN), bar=46),
     Command("open", "enter", "trace", "Go to the lineage of what is selected.", "Look", (*SCREENS, PLAN),
             bar=10),
     Command("back", "escape,backspace", "back",
@@ -175,7 +175,7 @@ def in_bar(screen: str) -> list[Command]:
     """Return the commands of a screen's key bar, the first one first."""
 
     def place(command: Command) -> int:
-        late = command.group == "Act" and screen not in (LIVE, HISTORY, JOBS)
+        late = command.group == "Act" and screen not in (LIVE, HISTORY, JOBS, PLAN)
         return command.bar + _LAST if late else command.bar
 
     return sorted((command for command in on_screen(screen) if command.bar), key=place)

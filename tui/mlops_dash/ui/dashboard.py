@@ -26,6 +26,7 @@ from mlops_dash.ui import glance, messages, terminal
 from mlops_dash.ui.acting import Acting
 from mlops_dash.ui.commands import BY_ID, COMMANDS, TRACE
 from mlops_dash.ui.fence import ControlFence
+from mlops_dash.ui.following import ACTING
 from mlops_dash.ui.glance import Glance
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.live import LiveScreen
@@ -216,6 +217,7 @@ class Dashboard(Acting):
         # a former board's reader may still answer for a moment: nobody listens to it
         self.reader = Reader(board, lambda message: board is self.board and self.post_message(message))
         self.refresh_facts()
+        self.begin_following(self.reader)
         for timer in self._rhythm:
             timer.stop()
         self._rhythm = [
@@ -365,6 +367,8 @@ class Dashboard(Acting):
         if self.reader is None or not self.reader.is_current(message):
             return
         kind = message.topic.partition(".")[0]
+        if kind == ACTING:
+            self.take_acting(message.topic, message.answer)
         for stack in self._screen_stacks.values():
             for screen in stack:
                 if isinstance(screen, BoardScreen) and screen.kind == kind:
@@ -376,7 +380,20 @@ class Dashboard(Acting):
             self._keep(message.error)
         self.say(f"{message.work} failed: {message.error}", severity="error")
 
+    def facts_changed(self) -> None:
+        """An action has ended: what it changed is read, and what serves is asked."""
+        if self.reader is not None:
+            self.reader.refresh()
+            self.reader.observe()
+
+    def reasons_changed(self) -> None:
+        """Other keys may act now."""
+        if screen := self.board_screen():
+            screen.update_keys()
+            screen.again_able()
+
     def _take(self, answer: LiveAnswer) -> None:
+        self.places_changed()
         self.sources = newest(answer.sources, self.sources)
         self.answer = structs.replace(answer, sources=self.sources)
         if self.misconfigured is not None:
@@ -396,5 +413,6 @@ class Dashboard(Acting):
             screen.update_title()
 
     def _tick(self) -> None:
+        self.look_after_actions()
         if (screen := self.board_screen()) and screen.is_mounted:
             screen.tick()

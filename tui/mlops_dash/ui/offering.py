@@ -1,4 +1,4 @@
-"""What to compare something with: production first, then staging, then what else there is."""
+"""What to compare something with, production first, and what an acting key is about."""
 
 from __future__ import annotations
 
@@ -66,3 +66,28 @@ def beside_node(answer: LiveAnswer | None, node: str) -> tuple[str, ...]:
             if node in (environment_id(row.environment, row.model), f"env:{row.environment}/{row.model}"):
                 return beside_environment(answer, row.environment, row.model)
     return ()
+
+
+def aimed_by(
+    ref: str | None, run: str | None, answer: LiveAnswer | None
+) -> tuple[str | None, str, str | None] | None:
+    """Return the environment, model and version that a reference, or else a run, is of.
+
+    Args:
+        ref: of what is selected, as a lineage names it.
+        run: id of the run that is selected, or that what is selected came from.
+    """
+    rows = answer.environments if answer is not None else ()
+    kind, _, name = (ref or "").partition(":")
+    if kind == "env" or any(ref == row.environment for row in rows):
+        for row in rows:
+            if ref in (environment_ref(row, answer), environment_id(row.environment, row.model)):  # type: ignore[arg-type]
+                return row.environment, row.model, None
+        for row in rows:  # as Live names its rows
+            if ref == f"env:{row.environment}/{row.model}":
+                return row.environment, row.model, None
+    if kind == "models":
+        model, _, version = name.removeprefix("/").rpartition("/")
+        return (None, model, version) if model else None
+    here = next((row for row in rows if row.run is not None and row.run.run_id == run), None)
+    return (None, here.model, here.live) if here is not None and here.live is not None else None

@@ -160,26 +160,57 @@ class Reader:
 
         The answer, or the error that it raised, is posted as :class:`~mlops_dash.ui.messages.Answered`.
         """
+        return self.ask_each(topic, lambda: (question(),))
+
+    def ask_each(self, topic: str, question: Callable[[], Iterable[object]]) -> int:
+        """As :meth:`ask`, of a question that is answered bit by bit: each bit is posted when it is there."""
         request = self._requests[topic] = self._requests.get(topic, 0) + 1
 
+        def wanted() -> bool:
+            return request == self._requests[topic] and not self._cancel.cancelled
+
         def job() -> None:
-            if request != self._requests[topic] or self._cancel.cancelled:
+            if not wanted():
                 return
             try:
-                answer = question()
+                for answer in question():
+                    self._post(Answered(topic, request, answer))
+                    if not wanted():
+                        return
             except Exception as error:  # noqa: BLE001 - shown as the answer
-                answer = error
-            self._post(Answered(topic, request, answer))
+                self._post(Answered(topic, request, error))
 
+        self._lane(topic).submit(job)
+        return request
+
+    def run(self, topic: str, job: Callable[[], object]) -> None:
+        """Do something that has no answer, after what else there is to a topic; only an error is posted."""
+
+        def guarded() -> None:
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001 - shown as the answer
+                self._post(Answered(topic, self._requests.get(topic, 0), error))
+
+        self._lane(topic).submit(guarded)
+
+    def _lane(self, topic: str) -> Lane:
         if topic not in self._finding:
             self._finding[topic] = Lane(topic)
-        self._finding[topic].submit(job)
-        return request
+        return self._finding[topic]
+
+    def is_busy(self, topic: str) -> bool:
+        """Whether a question of a topic is being answered or waits."""
+        return topic in self._finding and not self._finding[topic].idle
+
+    def forget(self, topic: str) -> None:
+        """Nobody waits for the answer to a question any more."""
+        self._requests[topic] = self._requests.get(topic, 0) + 1
 
     def is_current(self, message: LiveAnswered | TraceAnswered | VersionsAnswered | Answered) -> bool:
         """Whether an answer is to the newest request of its kind."""
         if isinstance(message, Answered):
-            return message.request == self._requests.get(message.topic)
+            return message.request == self._requests.get(message.topic, 0)
         if isinstance(message, VersionsAnswered):
             return message.request == self._versions_request
         newest = self._live_request if isinstance(message, LiveAnswered) else self._trace_request

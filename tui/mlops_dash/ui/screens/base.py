@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from mlops_dash.ui.commands import BY_ID, SCREENS, Command, in_bar, keys_of, places_of
 from mlops_dash.ui.holding import hold
+from mlops_dash.ui.offering import aimed_by
 from mlops_dash.ui.widgets.bars import KeyBar, KeyHint, TitleBar
 from mlops_dash.ui.widgets.facts import Facts
 from mlops_dash.ui.widgets.list_view import ListView
@@ -102,6 +103,17 @@ class BoardScreen(Screen[None]):
 
     def take_answer(self, topic: str, answer: object) -> None:
         """Show the answer to a question that this screen asked, or the error that it raised."""
+
+    def leave_plan(self) -> None:
+        """Leave, where this is a plan; what has begun goes on."""
+
+    def again_able(self) -> None:
+        """What can be acted on may be another than before."""
+
+    def aimed(self) -> tuple[str | None, str, str | None] | None:
+        """The environment, model and version that an acting key would be about; ``None`` where none is
+        selected. Without an environment the person is asked for one."""
+        return aimed_by(self.selected_ref(), self.selected_run(), self.dash.answer)
 
     def selected_run(self) -> str | None:
         """The id of the run that is selected, or that what is selected came from."""

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Container
 from textual.widget import Widget
 
-from mlops_dash.answers.shapes import EnvironmentRow, LiveAnswer
+from mlops_dash.answers.shapes import Attention, EnvironmentRow, LiveAnswer
 from mlops_dash.domain.environments import Health
 from mlops_dash.domain.freshness import Freshness, names_of
+from mlops_dash.domain.plans import ActionKind
 from mlops_dash.ui import offering
 from mlops_dash.ui.commands import BY_ID, LIVE, keys_of
 from mlops_dash.ui.screens.base import BoardScreen
@@ -20,6 +21,7 @@ from mlops_dash.ui.screens.live_facts import environment_facts
 from mlops_dash.ui.screens.live_metrics import metrics_table, show_metrics
 from mlops_dash.ui.screens.live_rows import (
     COLUMNS,
+    DEEDS,
     GIVES,
     METRIC,
     lineage_of,
@@ -158,7 +160,8 @@ class LiveScreen(BoardScreen):
             key = f"env:{item.environment}/{item.model}"
             self._about[len(facts)] = key
             ref = lineage_of(item, rows.get(key))
-            facts.append(Fact("", line, item.message, ref, mark=mark, tail=self._key("open")))
+            tail = self._key(self._acts_on(item))
+            facts.append(Fact("", line, item.message, ref, mark=mark, tail=tail))
         note = str(len(facts)) if facts else ""
         if len(about) < len(found):  # the list follows the filter, and says so
             note = f"{len(facts)} of {len(facts) + len(found) - len(about)}, “{safe(needle, 20)}”"
@@ -166,6 +169,27 @@ class LiveScreen(BoardScreen):
             text = "nothing to act on in what the filter shows" if needle else "nothing to act on"
             facts.append(Fact("", ((text, "dim"),), mark=("✓", "good")))
         self.attention.show(facts, note=note)
+
+    def _acts_on(self, item: Attention) -> str:
+        """The command that acts on an item of the attention list, if it can; else the one that looks."""
+        kind = DEEDS.get(item.code)
+        if kind is None or item.environment is None or item.model is None:
+            return "jobs" if item.code == "failed-action" else "open"
+        able = self.dash.why_not_act((kind, item.environment, item.model)) is None
+        return ("rollback" if kind is ActionKind.ROLLBACK else "promote") if able else "open"
+
+    def again_able(self) -> None:
+        """Other keys act on what deserves attention."""
+        if self.dash.answer is not None:
+            self._show_attention(self.dash.answer)
+
+    def aimed(self) -> tuple[str | None, str, str | None] | None:
+        """The selected environment; from the versions also the selected version."""
+        row, version = self.environments.selected, self.versions.selected
+        if row is None:
+            return None
+        chosen = version.version if self.panel() is self.versions and version is not None else None
+        return row.environment, row.model, chosen
 
     def _key(self, command: str) -> tuple[str, str]:
         keys = keys_of(BY_ID[command], self.dash.configured_keys)

@@ -8,6 +8,7 @@ from datetime import datetime
 from mlops_dash.answers.shapes import Attention, DataFacts, EnvironmentRow, LiveAnswer
 from mlops_dash.domain.environments import Basis, CodeStatus, Health
 from mlops_dash.domain.freshness import Freshness, SourceStatus, by_cause, names_of
+from mlops_dash.domain.plans import ActionKind
 from mlops_dash.ui.widgets.table import DROP, NARROW_GAPS, Cell, Column, Give
 from mlops_dash.ui.wording import (
     ATTENTION,
@@ -70,6 +71,13 @@ _FLAGS: dict[CodeStatus, tuple[str, str, str]] = {
     CodeStatus.UNKNOWN: ("?", "unknown", "unknown"),
 }
 
+
+DEEDS: dict[str, ActionKind] = {
+    "drift": ActionKind.ROLLBACK,
+    "unhealthy": ActionKind.ROLLBACK,
+    "better-version": ActionKind.PROMOTE,
+}
+"""What can be done about what deserves attention, by its code."""
 
 _OF_CODE = frozenset({"tracking", "git"})  # sources that a run's commit is known from
 _ABOUT_CODE = frozenset({"behind", "dirty-code", "missing-code"})

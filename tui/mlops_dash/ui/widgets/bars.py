@@ -99,7 +99,7 @@ class TitleBar(Bar):
         name: Line = ((f" {project or 'mlops-dash'}", "strong"),) if named and width >= _NAMED else ()
         if wide:
             name = ((" mlops-dash", "title"), (f" · {project}" if project else "", "strong"))
-        gaps = (3, 2) if wide else (2 if name else 1, 1)
+        gaps = (3, 2 if named else 1) if wide else (2 if name else 1, 1)
         return (*name, *self._tab_line(width_of(name), *gaps, titled=width >= _TITLED))
 
     def _tab_line(self, at: int, before: int, between: int, *, titled: bool) -> Line:
