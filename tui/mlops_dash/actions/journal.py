@@ -30,11 +30,11 @@ from mlops_dash.actions.plan_json import (
 )
 from mlops_dash.domain.plans import Action, Event, EventKind, Outcome, Plan
 from mlops_dash.domain.secrets import scrub
-from mlops_dash.domain.text import storable
+from mlops_dash.domain.text import storable, visible
 from mlops_dash.errors import DashError, RefusedError
 
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4,32}")
-_PATIENCE = 2.0  # seconds for which a lock that somebody only looks at is waited for
+_PATIENCE = 0.5  # seconds for which a lock that somebody only looks at is waited for
 _ASKED_FOR = timedelta(days=7)  # time for which an unknown outcome is asked about
 _LOOK = 0.01  # seconds between two tries
 _ELSEWHERE = "MLOPS_DASH_STATE_DIR names another folder for it."
@@ -221,18 +221,6 @@ class Journal:
             raise
         return Log(action.plan, path, file, (lock, place), list(action.events))
 
-    def note_audited(self, action_id: str, run_id: str) -> None:
-        """Write down that an action stands in the tracking store.
-
-        Raises:
-            RefusedError: it cannot be written.
-        """
-        log = self.take_up(action_id, to_act=False)
-        if log is None:
-            return
-        with log:
-            log.append(EventKind.AUDITED, words="it stands in the tracking store", evidence={"run": run_id})
-
     def _path(self, action_id: str) -> Path:
         return self.folder / f"{action_id}.jsonl"
 
@@ -250,23 +238,27 @@ class Journal:
 
     def _hold_place(self, plan: Plan) -> IO[bytes]:
         path = self._place(plan)
+        lock: IO[bytes] | None = None
         try:
             lock = _locked(path)
             if lock is not None:
                 lock.truncate(0)
-                lock.write(encoded({"pid": os.getpid(), "actor": plan.actor, "action": plan.id}))
+                _write_whole(lock, encoded({"pid": os.getpid(), "actor": plan.actor, "action": plan.id}))
                 return lock
         except OSError as error:
+            _release(lock)
             raise _no_journal(self.folder, error) from None
+        what = f"{visible(plan.model, 200)} in {visible(plan.environment, 80)}"
         raise RefusedError(
-            f"{plan.model} in {plan.environment} is being changed by {_holder(path)}.",
+            f"{what} is being changed by {_holder(path)}.",
             "Wait for it, then plan again: mlops-dash jobs shows how far it is.",
         )
 
     def _check_place(self, plan: Plan) -> None:
         for action in self.unfinished(plan.environment, plan.model):
             raise RefusedError(
-                f"The action {action.plan.id} of {action.plan.actor} in {plan.environment} was interrupted.",
+                f"The action {action.plan.id} of {visible(action.plan.actor, 80)} in "
+                f"{visible(plan.environment, 80)} was interrupted.",
                 "mlops-dash jobs goes on with it; then plan again.",
             )
 
@@ -451,7 +443,7 @@ def _holder(path: Path) -> str:
     told = _held_by(path)
     if not {"actor", "action", "pid"} <= told.keys():
         return "another process of this machine"
-    return f"{told['actor']} (action {told['action']}, process {told['pid']})"
+    return visible(f"{told['actor']} (action {told['action']}, process {told['pid']})", 200)
 
 
 def _intent(plan: Plan) -> str:

@@ -13,8 +13,9 @@ from mlops_dash.project.agent import Agent, options_of, prepare
 from mlops_dash.targets.process import servers_folder
 
 if TYPE_CHECKING:
-    from mlops_dash.domain.plans import Action
+    from mlops_dash.domain.plans import Action, Plan
     from mlops_dash.project import Project
+    from mlops_dash.targets.base import Observable
 
 
 __all__ = ["action", "actions", "context_of", "journal_of", "prepare", "resume_unfinished", "send_audits"]
@@ -87,3 +88,20 @@ def send_audits(project: Project) -> tuple[str, ...]:
     except DashError:
         return ()
     return ids
+
+
+def observable_at(project: Project, plan: Plan) -> Observable | None:
+    """Return what is asked whether a plan's version serves; ``None`` where the configuration names nothing.
+
+    Raises:
+        ConfigError: the target's settings cannot be used.
+    """
+    from mlops_dash.targets.base import Place
+    from mlops_dash.targets.observe import make_target
+
+    settings = project.config.environments.get(plan.environment)
+    if settings is None or settings.model != plan.model:
+        return None
+    alias = settings.alias or plan.environment
+    place = Place(plan.environment, plan.model, alias, settings.protected, configured=True)
+    return make_target(place, settings.target, servers_folder(project.located.servers))

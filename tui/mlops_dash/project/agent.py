@@ -43,6 +43,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool = False
     timeout: float | None = None
 
+    def opened(self) -> Project:
+        """Open the project; errors as :func:`mlops_dash.open_project`."""
+        from mlops_dash.project import open_project
+
+        return open_project(
+            self.path,
+            config=self.config,
+            tracking_uri=self.tracking_uri,
+            repo=self.repo,
+            read_only=self.read_only,
+            timeout=self.timeout,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Told:
