@@ -77,17 +77,15 @@ class ActionQuestions:
 
         return undo_plan(cast("Project", self), action_id)
 
-    def check(self, plan: Plan, *, warnings: bool = True) -> Iterator[Precondition]:
+    def check(self, plan: Plan) -> Iterator[Precondition]:
         """Look at a plan's preconditions one after the other, and yield each with what was found.
 
-        Asks the real systems; every one of them within a few seconds. Never raises for what they do.
-
-        Args:
-            warnings: look at those, too, that refuse nothing.
+        Asks the real systems, each within a few seconds. Never raises for what they do. Of a plan
+        that is confirmed, which has a reason, only those are looked at again that could refuse it.
         """
         from mlops_dash.project.checking import check
 
-        return check(cast("Project", self), plan, warnings=warnings)
+        return check(cast("Project", self), plan)
 
     def difference(self, plan: Plan, *, within: float | None = None) -> PlanDifference:
         """Answer what the change means for the model: metrics, parameters, code, data, packages, signature.

@@ -31,13 +31,13 @@ AGAIN = "plan again, from what is there now"
 _T = TypeVar("_T")
 
 
-def check(project: Project, plan: Plan, *, warnings: bool = True) -> Iterator[Precondition]:
+def check(project: Project, plan: Plan) -> Iterator[Precondition]:
     """Do :meth:`ActionQuestions.check`.
 
     A blocking one is either found to hold or to fail; what could not be looked at and hinders nothing is
     ``UNKNOWN`` and no longer blocking.
     """
-    conditions = [one for one in plan.preconditions if warnings or one.blocking]
+    conditions = [one for one in plan.preconditions if one.blocking or not plan.reason]
     looks = _Looks(project, plan, conditions)
     for condition in conditions:
         yield looks.at(condition)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlops_dash.actions.planning import GtoFacts, ManifestFacts
 from mlops_dash.answers.facts import Asks
+from mlops_dash.config import GitopsTarget, GtoTarget
 from mlops_dash.sources.gto_tags import parse_tag
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ REMOTE = "origin"
 
 def manifest_facts(store: Asks, entry: DeclaredPlace) -> ManifestFacts | None:
     """Return the manifest of a place whose target is ``gitops``; ``None`` for every other."""
-    if entry.target != "gitops" or entry.settings is None:
+    target = entry.settings.target if entry.settings is not None else None
+    if not isinstance(target, GitopsTarget):
         return None
-    target: Any = entry.settings.target
     names = {"environment": entry.place.environment, "model": entry.place.model}
     row = next(iter(store.records("plan_manifest", **names)), None)
     branch = str(target.branch or (row or {}).get("branch") or _main(store) or "main")
@@ -35,28 +36,28 @@ def manifest_facts(store: Asks, entry: DeclaredPlace) -> ManifestFacts | None:
     )
 
 
-def gto_facts(project: Project, entry: DeclaredPlace, version: str) -> GtoFacts | None:
+def gto_facts(project: Project, entry: DeclaredPlace, version: str) -> GtoFacts:
     """Return the stage that GTO's tags declare, and where the wanted version is registered."""
-    declared = entry.declared
-    if declared is None:
-        return None
-    model, store = entry.place.model, project.store
+    declared, model, store = entry.declared, entry.place.model, project.store
+    target = entry.settings.target if entry.settings is not None else None
+    stage = declared.alias if declared is not None else entry.place.declared_alias
     highest = 0
     prefix = f"{model.replace(':', '=')}#"
     for row in store.records("plan_refs", prefix=prefix, branch=""):
         tag = parse_tag(row["name"])
-        if tag is not None and (tag.model, tag.stage) == (model, declared.alias):
+        if tag is not None and (tag.model, tag.stage) == (model, stage):
             highest = max(highest, tag.counter)
     registered = store.records("gto_versions", names=[model], versions=[version])
     found = registered[0] if registered else None
     state = store.records("git_state")
+    remote = target.remote if isinstance(target, GtoTarget) else REMOTE
     return GtoFacts(
-        stage=declared.alias,
-        version=declared.version,
+        stage=stage,
+        version=declared.version if declared is not None else None,
         highest=highest,
         commit=found["commit_hash"] if found is not None else None,
         deprecated=bool(found and found["deprecated"]),
-        remote=REMOTE if state and state[0]["remote"] else None,
+        remote=remote if state and state[0]["remote"] else None,
     )
 
 

@@ -14,18 +14,20 @@ from mlops_dash.actions.planning import AliasFacts, Facts, ProcessFacts, make_pl
 from mlops_dash.answers.facts import COMMIT_TAG
 from mlops_dash.answers.serving import Serving, all_serving
 from mlops_dash.config import ProcessTarget
+from mlops_dash.domain.environments import Basis
 from mlops_dash.domain.plans import ActionKind, Outcome, Plan, Verification, Version
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import RefusedError, UsageError
+from mlops_dash.project import history
 from mlops_dash.project.declaring import gto_facts, manifest_facts
+from mlops_dash.project.rights import hindrance
 from mlops_dash.project.wanted import Wanted, find_place, known_version, wanted_version
 
 if TYPE_CHECKING:
+    from mlops_dash.answers.places import DeclaredPlace
     from mlops_dash.answers.plan_difference import PlanDifference
     from mlops_dash.domain.changes import Candidate
     from mlops_dash.project import Project
-
-_ASKED = ("process", "http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +68,37 @@ def candidates(project: Project, environment: str, model: str | None) -> tuple[C
 
 
 def _candidates(project: Project, environment: str, model: str) -> tuple[Candidate, ...]:
-    from mlops_dash.project import history
-
     return history.candidates(project, environment, model)
 
 
 def disabled(project: Project, kind: ActionKind, environment: str, model: str | None) -> str | None:
     """Do :meth:`ActionQuestions.disabled`."""
-    from mlops_dash.project.rights import hindrance
-
+    declared = [Serving(entry, None, None, Basis.UNKNOWN, drift=False) for entry in project.places()]
     try:
-        place = _place(project, environment, model)
+        entry = find_place(declared, environment, model).entry
     except UsageError as error:
         return error.message
-    facts = _facts(project, place, kind, Wanted(Version(place.serving.model, "")), None, None)
-    if facts.stage is not None and facts.process is None:
-        return f"it is declared by the legacy stage {visible(facts.stage, 80)}, which is not moved here"
-    kinds = {
-        name
-        for name, there in (
-            ("process", facts.process),
-            ("alias", facts.alias),
-            ("manifest", facts.manifest),
-            ("gto", facts.gto),
+    kinds = _kinds(entry)
+    if not kinds and entry.declared is not None:
+        return (
+            f"it is declared by the legacy stage {visible(entry.declared.alias, 80)}, which is not moved here"
         )
-        if there is not None
-    }
     found = hindrance(project, kinds)
     return found.message if found is not None else None
+
+
+def _kinds(entry: DeclaredPlace) -> set[str]:
+    """Return the kinds of steps that change a place's version; a legacy stage has none."""
+    target = entry.settings.target if entry.settings is not None else None
+    via = entry.declared.via if entry.declared is not None else None
+    kinds = {"process"} if isinstance(target, ProcessTarget) else set()
+    if entry.target == "gitops":
+        kinds.add("manifest")
+    elif entry.target == "gto" or via == "gto":
+        kinds.add("gto")
+    elif via in (None, "alias"):
+        kinds.add("alias")
+    return kinds
 
 
 def undo_plan(project: Project, action_id: str) -> Plan:
@@ -191,14 +196,13 @@ def _facts(
     declared = entry.declared
     via = declared.via if declared is not None else None
     target = entry.settings.target if entry.settings is not None else None
-    aliases = project.store.records("plan_aliases", name=serving.model)
-    manifest = manifest_facts(project.store, entry)
-    acts_by_alias = via == "alias" or (via is None and manifest is None)
-    alias = _alias(aliases, entry.place.declared_alias, make=acts_by_alias)
-    if via in ("stage", "gto"):
-        alias = None
+    kinds = _kinds(entry)
+    alias = None
+    if kinds & {"alias", "manifest"}:
+        aliases = project.store.records("plan_aliases", name=serving.model)
+        alias = _alias(aliases, entry.place.declared_alias, make="alias" in kinds)
     live = serving.live or (declared.version if declared is not None else None)
-    if serving.live is None and live == wanted.version.version and entry.target in _ASKED:
+    if serving.live is None and live == wanted.version.version and entry.asks:
         live = None  # it is declared, and does not serve
     return Facts(
         kind=kind,
@@ -211,7 +215,7 @@ def _facts(
         before=_version(project, place, live) if live is not None else None,
         basis=serving.basis,
         after=_with_commit(project, wanted.version),
-        asks=entry.target in _ASKED,
+        asks=entry.asks,
         actor=_actor(),
         host=visible(socket.gethostname(), 80),
         made_at=datetime.now(UTC),
@@ -219,14 +223,14 @@ def _facts(
         status=wanted.status,
         alias=alias,
         process=_process(target, serving) if isinstance(target, ProcessTarget) else None,
-        manifest=manifest,
-        gto=gto_facts(project, entry, wanted.version.version) if via == "gto" else None,
+        manifest=manifest_facts(project.store, entry),
+        gto=gto_facts(project, entry, wanted.version.version) if "gto" in kinds else None,
         stage=declared.alias if declared is not None and via == "stage" else None,
         source=wanted.source,
         source_observed=wanted.source_observed,
         bad=bad,
         undoes=undoes,
-        verification=Verification(asks=entry.target in _ASKED),
+        verification=Verification(asks=entry.asks),
     )
 
 

@@ -136,8 +136,7 @@ def _served_by(store: Asks, servings: Sequence[Serving], source: Serving) -> Wan
             "name a version: --to V",
         )
     found = _known(store, servings, source, version)
-    asked = source.entry.target not in ("alias", "gto")
-    observed = source.basis is Basis.OBSERVED or not asked
+    observed = source.basis is Basis.OBSERVED or not source.entry.asks
     return replace(found, source=source.environment, source_observed=observed)
 
 
