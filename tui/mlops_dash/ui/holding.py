@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from textual import events
@@ -29,6 +29,12 @@ class Holding(App[None]):
         if self._held is None:
             self._held, self._sent_to = [], self.focused or self.screen
             self._at_last = self.set_timer(_AT_MOST, self.release_keys)
+
+    def keep_keys(self, keys: Iterable[events.Key]) -> None:
+        """Keep keys as well that were typed before and taken by a widget that could do nothing with them."""
+        self.hold_keys()
+        assert self._held is not None
+        self._held.extend(keys)
 
     def await_keys(self) -> None:
         """Hand on what was kept as soon as those keys are here, too, that are on their way from the widget

@@ -28,12 +28,17 @@ class Early(Widget, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self.keys: list[tuple[str, str | None]] = []
+        self._keys: list[events.Key] | None = []
+
+    def handed_on(self) -> list[events.Key]:
+        """Return what was typed; nothing is kept any more."""
+        keys, self._keys = self._keys or [], None
+        return keys
 
     def on_key(self, event: events.Key) -> None:
         """Keep it."""
-        if event.key not in self._NOT_MINE:
-            self.keys.append((event.key, event.character))
+        if self._keys is not None and event.key not in self._NOT_MINE:
+            self._keys.append(event)
             event.stop()
             event.prevent_default()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from msgspec import structs
-from textual import events
 from textual.containers import Container
 from textual.widget import Widget
 
@@ -16,7 +15,7 @@ from mlops_dash.domain.changes import Candidate
 from mlops_dash.domain.plans import Action, ActionKind, Plan
 from mlops_dash.errors import DashError
 from mlops_dash.ui.commands import PLAN, Command, in_bar
-from mlops_dash.ui.holding import hold
+from mlops_dash.ui.holding import release
 from mlops_dash.ui.prepared import Prepared
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.plan_form import Early, ReasonForm
@@ -142,13 +141,9 @@ class PlanStages(BoardScreen):
 
     def give_focus(self, widget: Widget) -> None:
         """Give the focus, and after it what was typed meanwhile."""
-        keys, self.early.keys = self.early.keys, []
-        hold(self.app)
+        self.dash.keep_keys(self.early.handed_on())
         widget.focus()
-        self.app.call_later(self._type, keys)
-
-    async def _type(self, keys: list[tuple[str, str | None]]) -> None:
-        await self.dash.release_keys(first=[events.Key(key, character) for key, character in keys])
+        release(self.app)
 
     # -- back and out -------------------------------------------------------------------------------------
 
