@@ -103,7 +103,7 @@ def history(
     if at is not None and at > now:
         raise UsageError("that time is still to come", "ask for one that is past")
     lines = [evidence.timelines[key] for key in wanted]
-    changes = sorted((change for line in lines for change in line.changes()), key=newest_first)
+    changes = newest_first(change for line in lines for change in line.changes())
     return HistoryAnswer(
         as_of=now,
         changes=tuple(changes),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mlops_dash.answers.timeline import Point, Timeline, same
-from mlops_dash.domain.changes import Aspect, Evidence, WasLive
+from mlops_dash.domain.changes import PAUSE, Aspect, Evidence, WasLive
 
 _BASIS = {Aspect.SERVED: "observed", Aspect.DECLARED: "declared"}
 
@@ -63,7 +63,7 @@ def _held(found: WasLive, points: Sequence[Point], after: int, aspect: Aspect) -
     first = points[begin]
     words = _since(points, begin)
     former, following = points[after - 1], points[after] if after < len(points) else None
-    if following is not None and former.stint is not following.stint and following.record is None:
+    if following is not None and not _watched(former, following):
         words += f"; it was there at {told(former.at)} and at {told(following.at)}, nobody looked in between"
     if end < len(points):
         exact = points[end].record is not None
@@ -77,6 +77,13 @@ def _held(found: WasLive, points: Sequence[Point], after: int, aspect: Aspect) -
         evidence=first.record.evidence if first.record is not None else Evidence.SEEN,
         words=words,
     )
+
+
+def _watched(former: Point, following: Point) -> bool:
+    """Tell whether nothing can have been there and gone between two points that say the same."""
+    stint = following.stint
+    one_stint = stint is not None and former.stint is stint and former.at >= stint.first
+    return one_stint or following.record is not None or following.at - former.at <= PAUSE
 
 
 def _holds(point: Point, version_then: str | None) -> bool:

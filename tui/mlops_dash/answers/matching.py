@@ -142,7 +142,12 @@ def _put_around(at: datetime, stints: list[Sighting], place: int) -> None:
     stints[place] = replace(seen, first=first, last=max(seen.last, first), not_before=not_before)
     if place and not same(stints[place - 1].version, seen.version):
         former = stints[place - 1]
-        stints[place - 1] = replace(former, first=min(former.first, at), last=min(former.last, at))
+        begun, since = min(former.first, at), former.not_before
+        since = min(since, begun) if since is not None else None
+        stints[place - 1] = replace(former, first=begun, last=min(former.last, at), not_before=since)
+    if place + 1 < len(stints) and (following := stints[place + 1]).not_before is not None:
+        since = max(following.not_before or first, first)
+        stints[place + 1] = replace(following, first=max(following.first, since), not_before=since)
 
 
 def _forget_undone(action: Change, stints: list[Sighting]) -> None:

@@ -74,9 +74,9 @@ class Timeline:
     def changes(self) -> list[Change]:
         """Return all changes, and the actions that were to bring one, newest first."""
         found = [record for record in self.records if record.outcome in (Outcome.FAILED, Outcome.REFUSED)]
-        for aspect, points in self.points.items():
-            found += self._changes(points, aspect)
-        return sorted(found, key=newest_first)
+        for aspect in (self.primary, *(other for other in Aspect if other is not self.primary)):
+            found += reversed(list(self._changes(self.points[aspect], aspect)))
+        return newest_first(found)
 
     def around(self, at: datetime, aspect: Aspect) -> tuple[Sequence[Point], int]:
         """Return an aspect's points, and how many of them are not after ``at``."""
@@ -115,17 +115,9 @@ class Timeline:
         )
 
 
-def newest_first(change: Change) -> tuple[float, str, str, str, int, str, str]:
-    """Sort changes: newest first, those of one moment always the same way."""
-    return (
-        -change.at.timestamp(),
-        change.environment.casefold(),
-        change.model,
-        change.aspect,
-        _STRENGTH[change.evidence],
-        change.action_id or change.commit or "",
-        change.after or "",
-    )
+def newest_first(changes: Iterable[Change]) -> list[Change]:
+    """Sort changes; those of one moment keep their order."""
+    return sorted(changes, key=lambda change: -change.at.timestamp())
 
 
 def _in_order(records: Iterable[Change]) -> list[Change]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mlops_dash.domain.plans import Outcome
+
+PAUSE = timedelta(minutes=15)
+"""A version that nobody looked at for longer is seen anew: nobody knows what was there meanwhile."""
 
 
 class Evidence(StrEnum):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from mlops_dash.domain.changes import Aspect, Sighting
+from mlops_dash.domain.changes import PAUSE, Aspect, Sighting
 from mlops_dash.domain.text import storable
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 Key = tuple[str, str, str, str]
 """(sources, environment without regard to case, model, aspect)."""
 
-PAUSE = timedelta(minutes=15)
-"""A version that nobody looked at for longer is seen anew."""
 _MOST = 2000  # changes of one place from which on its oldest go
 _KEPT = 1000
 _LONGEST = 100_000  # bytes of a line

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import msgspec
 
-from mlops_dash.domain.changes import Aspect, Sighting
+from mlops_dash.domain.changes import PAUSE, Aspect, Sighting
 from mlops_dash.domain.text import storable
 from mlops_dash.paths import state_dir
-from mlops_dash.project.seen_lines import PAUSE, Key, Line, Seen, fold, key_of, line_of, pruned
+from mlops_dash.project.seen_lines import Key, Line, Seen, fold, key_of, line_of, pruned
 
 _WRITE_EVERY = 60.0  # seconds between two writings of when versions were seen last
 _TRY_EVERY = 60.0  # seconds between two tries where nothing can be written
