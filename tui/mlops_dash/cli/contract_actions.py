@@ -8,6 +8,7 @@ from typing import Any
 from mlops_dash.answers.compare_shapes import CodeBetween
 from mlops_dash.answers.plan_difference import PlanDifference, PlanSide
 from mlops_dash.domain.plans import Action, Event, EventKind, Plan, Precondition, Step, Version
+from mlops_dash.errors import DashError
 
 JsonObject = dict[str, Any]
 
@@ -15,22 +16,27 @@ PLANNED, ALREADY_THERE, REFUSED = "planned", "already-there", "refused"
 
 
 def answer_object(
-    plan: Plan,
+    plan: Plan | None,
     difference: PlanDifference | None = None,
     conditions: Sequence[Precondition] | None = None,
     action: Action | None = None,
     *,
     outcome: str,
+    error: DashError | None = None,
 ) -> JsonObject:
     """Return ``rollback`` and ``promote --json``.
 
     ``outcome`` is ``verified``, ``failed``, ``refused`` or ``unknown`` of what was carried out, ``planned``
-    after ``--dry-run``, ``already-there`` where nothing was to be done. ``action`` is ``null`` where nothing
-    was begun.
+    after ``--dry-run``, ``already-there`` where nothing was to be done. ``message`` says why it was refused,
+    or what became of it, ``remedy`` what to do. ``plan`` is ``null`` where none could be made, ``action``
+    where nothing was begun.
     """
+    words = outcome_words(action) if action is not None else None
     return {
         "outcome": outcome,
-        "plan": plan_object(plan, difference, conditions),
+        "message": error.message if error is not None else words,
+        "remedy": error.remedy if error is not None else None,
+        "plan": plan_object(plan, difference, conditions) if plan is not None else None,
         "action": action_object(action, events=True) if action is not None else None,
     }
 

@@ -10,8 +10,6 @@ from mlops_dash.cli.opening import opened
 from mlops_dash.cli.output import json_text, room_of_stdout, stderr, stdout
 from mlops_dash.cli.plan_text import job_text, jobs_text
 from mlops_dash.cli.rollback import resume
-from mlops_dash.domain.text import visible
-from mlops_dash.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -21,16 +19,13 @@ if TYPE_CHECKING:
 
 def jobs(options: Options, arguments: argparse.Namespace) -> int:
     """Print the actions of this project on this machine, or one with its journal."""
-    from mlops_dash.project.wanted import nearest_action, same_action
+    from mlops_dash.project.wanted import find_action
 
     with opened(options) as project:  # journals tell it all: no source needs to be read
         resume(project)
         found = project.actions()
         if arguments.id is not None:
-            action = same_action(arguments.id, found)
-            if action is None:
-                told = visible(arguments.id, 60)
-                raise UsageError(f"there is no action {told!r}", nearest_action(arguments.id, found))
+            action = find_action(arguments.id, found)
             text, document = job_text(action, room_of_stdout()), contract.action_object(action, events=True)
         else:
             text, document = jobs_text(found, room_of_stdout()), contract.jobs_object(found)

@@ -21,7 +21,7 @@ from mlops_dash.errors import RefusedError, UsageError
 from mlops_dash.project import history
 from mlops_dash.project.declaring import gto_facts, manifest_facts
 from mlops_dash.project.rights import hindrance
-from mlops_dash.project.wanted import Wanted, find_place, known_version, wanted_version
+from mlops_dash.project.wanted import EXACTLY, Wanted, find_action, find_place, known_version, wanted_version
 
 if TYPE_CHECKING:
     from mlops_dash.answers.places import DeclaredPlace
@@ -103,12 +103,8 @@ def _kinds(entry: DeclaredPlace) -> set[str]:
 
 def undo_plan(project: Project, action_id: str) -> Plan:
     """Do :meth:`ActionQuestions.undo_plan`."""
-    from mlops_dash.project.wanted import nearest_action
-
     actions = project.actions()
-    done = next((action for action in actions if action.plan.id == action_id), None)
-    if done is None:
-        raise UsageError(f"there is no action {visible(action_id, 60)!r}", nearest_action(action_id, actions))
+    done = find_action(action_id, actions)
     old = done.plan
     what = f"{old.kind.value} of {visible(old.environment, 80)}"
     if done.outcome is None:
@@ -126,7 +122,7 @@ def undo_plan(project: Project, action_id: str) -> Plan:
         raise RefusedError(f"the {what} was taken back already, by {who} ({after.plan.id})")
     kind = ActionKind.PROMOTE if old.kind is ActionKind.ROLLBACK else ActionKind.ROLLBACK
     made = plan(
-        project, kind, old.environment, model=old.model, to=f"version:{old.before.version}", undoes=old.id
+        project, kind, old.environment, model=old.model, to=EXACTLY + old.before.version, undoes=old.id
     )
     if made.before is not None and made.steps and made.before.version != old.after.version:
         raise RefusedError(
@@ -182,11 +178,13 @@ def _wanted(
         )
     proposed = next((c for c in known if c.proposed), None)
     if proposed is None:
+        bad = ", ".join(f"version {visible(c.version, 40)} was {visible(c.bad, 100)}" for c in known if c.bad)
         raise RefusedError(
-            f"no other version of {model} is known to have been live and healthy in {name}",
+            f"no other version of {model} is known to have been live and healthy in {name}"
+            f"{f': {bad}' if bad else ''}",
             "choose one: --to V; mlops-dash history tells what is known",
         )
-    return Wanted(known_version(project.store, place.all, place.serving, proposed.version))
+    return wanted_version(project.store, place.all, place.serving, EXACTLY + proposed.version)
 
 
 def _facts(

@@ -182,15 +182,19 @@ def nearest(word: str, known: Iterable[str], what: str) -> str | None:
     return f"did you mean {meant}? {what}: {shown}" if close else f"{what}: {shown}"
 
 
-def nearest_action(word: str, actions: Sequence[Action]) -> str:
-    """Return which action was probably meant."""
-    ids = [action.plan.id for action in actions]
-    return nearest(word, ids, "the latest") or "nothing was done from this machine yet"
+def find_action(word: str, actions: Sequence[Action]) -> Action:
+    """Return the action whose id is ``word`` or, alone, begins or ends with it.
 
-
-def same_action(word: str, actions: Sequence[Action]) -> Action | None:
-    """Return the action whose id is ``word`` or, alone, begins or ends with it."""
+    Raises:
+        UsageError: there is none, or there are several; names the nearest.
+    """
     found = [a for a in actions if a.plan.id == word] or [
-        a for a in actions if a.plan.id.startswith(word) or a.plan.id.endswith(word)
+        a for a in actions if word and (a.plan.id.startswith(word) or a.plan.id.endswith(word))
     ]
-    return found[0] if len(found) == 1 else None
+    if len(found) == 1:
+        return found[0]
+    told, ids = visible(word, 60), [action.plan.id for action in found or actions]
+    if found:
+        raise UsageError(f"{told!r} are {len(found)} actions", nearest(word, ids, "they are"))
+    none = "nothing was done from this machine yet"
+    raise UsageError(f"there is no action {told!r}", nearest(word, ids, "the latest") or none)
