@@ -199,7 +199,7 @@ def test_nobody_looked_for_a_while_is_said() -> None:
     again = [replace(second[0], before="4", not_before=at(10))]
     found = was_live(line([], [*first, *again]), at(50))
     assert (found.version, found.basis) == ("4", "observed")
-    assert "nobody looked in between" in found.words
+    assert "nobody looked between" in found.words
 
 
 # -- properties ---------------------------------------------------------------------------------------------

@@ -64,7 +64,8 @@ def _held(found: WasLive, points: Sequence[Point], after: int, aspect: Aspect) -
     words = _since(points, begin)
     former, following = points[after - 1], points[after] if after < len(points) else None
     if following is not None and not _watched(former, following):
-        words += f"; it was there at {told(former.at)} and at {told(following.at)}, nobody looked in between"
+        pause = f"between {told(former.at)} and {told(following.at)}"
+        words += f"; nobody looked {pause}, when it was there still"
     if end < len(points):
         exact = points[end].record is not None
         words += f"; until {told(points[end].at)}" if exact else f"; {_left(points, end)}"
