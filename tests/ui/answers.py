@@ -29,6 +29,7 @@ from mlops_dash.errors import UsageError
 from replacing import replace
 from ui.compared import HandComparisons
 from ui.hand_actions import HandActions
+from ui.hand_history import HandHistory
 from ui.hand_runs import HandRuns
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -226,7 +227,7 @@ class Done:
     statuses: tuple[SourceStatus, ...]
 
 
-class HandBoard(HandActions, HandComparisons, HandRuns):
+class HandBoard(HandActions, HandHistory, HandComparisons, HandRuns):
     """A board whose answers are set by the test. ``gate`` holds refreshes back until it is set."""
 
     def __init__(self, answer: LiveAnswer | None = None, config: Config | None = None) -> None:
