@@ -71,6 +71,8 @@ def _rows(section: str, struct: dict[str, Any]) -> Iterator[str]:
 def _type(setting: dict[str, Any]) -> str:
     if "anyOf" in setting:
         return " or ".join(_type(choice) for choice in setting["anyOf"] if choice.get("type") != "null")
+    if "$ref" in setting:
+        return "table"
     if setting["type"] == "array":
         return f"list of {_type(setting['items'])}s"
     if isinstance(setting.get("additionalProperties"), dict):

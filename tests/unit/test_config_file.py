@@ -284,7 +284,7 @@ def test_every_commented_line_of_a_started_file_is_right(file):
     config = load_config(file)
     assert config.ui.theme
     assert config.keys
-    assert len(config.environments) == 3
+    assert len(config.environments) == 4
 
 
 names = st.text(max_size=20)
