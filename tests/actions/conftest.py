@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from mlops_dash.targets.process import ServerRecord, is_running, read_record
+from mlops_dash.targets.process import ServerRecord, is_running
 
 # a model in MLflow's own format whose loading waits until somebody opens the pipe beside it for writing
 _LOADER = """
@@ -61,15 +62,8 @@ def servers(tmp_path: Path) -> Iterator[Path]:
     """The folder of server records; whatever still runs at the end of the test is ended."""
     folder = tmp_path / "state" / "servers"
     yield folder
-    for path in folder.glob("*.json"):
-        record = _record(path)
-        if record is not None and is_running(record):
+    for path in folder.glob("*.json"):  # of servers, standbys and those that drain
+        record = msgspec.json.decode(path.read_bytes(), type=ServerRecord)
+        if is_running(record):
             with suppress(ProcessLookupError):
                 os.killpg(record.pid, signal.SIGKILL)
-
-
-def _record(path: Path) -> ServerRecord | None:
-    import msgspec
-
-    facts = msgspec.json.decode(path.read_bytes())
-    return read_record(path.parent, facts["environment"], facts["model"])

@@ -26,7 +26,7 @@ from mlops_dash.actions.proving import LOADS_WITHIN, prove
 from mlops_dash.actions.serving import Wanted, check_location
 from mlops_dash.actions.spawning import end, forget, settle, spawn, state_of, wait_gone
 from mlops_dash.domain.text import visible
-from mlops_dash.errors import DashError, RefusedError
+from mlops_dash.errors import DashError, OutcomeUnknownError, RefusedError
 from mlops_dash.targets import control
 from mlops_dash.targets.process import (
     Crew,
@@ -96,8 +96,9 @@ def hand_over(place: Place, wanted: Wanted, note: Note) -> Mapping[str, Any]:
     check_location(wanted)
     with ExitStack() as held:
         if current is None:
-            for old in crew.old:  # they drain, or hang: the address is theirs no more
-                retire(place, old, note)
+            for old in crew.old:
+                if state_of(place.folder, old).get("state") != "draining":
+                    retire(place, old, note)  # it hangs, and may have the address
             remembered = crew.current.port if crew.current else ANY_PORT
             bound = held.enter_context(bind(place.host, place.port, remembered))
             address = place.host, bound.getsockname()[1]
@@ -115,7 +116,12 @@ def hand_over(place: Place, wanted: Wanted, note: Note) -> Mapping[str, Any]:
         except DashError:
             if not _has_taken(place, standby):
                 dismiss(place, standby)
-                settle(place.folder, *place.names)
+                left = settle(place.folder, *place.names).current
+                if current is not None and (left is None or not is_running(left)):
+                    raise OutcomeUnknownError(
+                        f"The new server of {place.environment} ended when the old one had already let go.",
+                        f"Start it again: mlops-dash up {place.environment}",
+                    ) from None
                 raise
     gone = _see_off(place, settle(place.folder, *place.names), note)
     return {"pid": standby.pid, "url": standby.url, **proof, **gone}
