@@ -26,8 +26,8 @@ class ProcessTarget(_Strict, tag_field="kind", tag="process", frozen=True):
     timeout: Annotated[float, Meta(description="Seconds to wait for each answer.", gt=0)] = 3.0
 
 
-class HttpTarget(_Strict, tag_field="kind", tag="http", frozen=True):
-    """Any server that says over HTTP which version it serves."""
+class HttpServerConfig(_Strict, frozen=True):
+    """How a server is asked over HTTP which version it serves."""
 
     url: Annotated[str, Meta(description="Base address, without credentials.")]
     preset: Annotated[str | None, Meta(description="mlserver, bentoml or mlops-dash: sets the rest.")] = None
@@ -43,7 +43,42 @@ class HttpTarget(_Strict, tag_field="kind", tag="http", frozen=True):
     timeout: Annotated[float, Meta(description="Seconds to wait for each answer.", gt=0)] = 3.0
 
 
-Target = AliasTarget | ProcessTarget | HttpTarget
+class HttpTarget(HttpServerConfig, tag_field="kind", tag="http", frozen=True):
+    """Any server that says over HTTP which version it serves."""
+
+
+class GitopsTarget(_Strict, tag_field="kind", tag="gitops", frozen=True):
+    """A manifest in the Git repository declares the version, and something else deploys it."""
+
+    path: Annotated[str, Meta(description="YAML or JSON file, from the top of the repository.")]
+    field: Annotated[
+        str,
+        Meta(
+            description="Where in it the version is: keys joined by dots; a number is a list's index, "
+            'name=model the item of that name, a key with dots stands in "quotes".'
+        ),
+    ]
+    value: Annotated[
+        str,
+        Meta(description="What the field holds, e.g. registry/model:v{version}."),
+    ] = "{version}"
+    branch: Annotated[str | None, Meta(description="Branch that is deployed; default: the main branch.")] = (
+        None
+    )
+    remote: Annotated[str, Meta(description="Remote that changes are pushed to.")] = "origin"
+    http: Annotated[
+        HttpServerConfig | None,
+        Meta(description='How to ask what serves, as for kind = "http"; else it is declared only.'),
+    ] = None
+
+
+class GtoTarget(_Strict, tag_field="kind", tag="gto", frozen=True):
+    """Tags that GTO reads declare the version, even where the registry has an alias of that name."""
+
+    remote: Annotated[str, Meta(description="Remote that new tags are pushed to.")] = "origin"
+
+
+Target = AliasTarget | ProcessTarget | HttpTarget | GitopsTarget | GtoTarget
 
 
 class EnvironmentConfig(_Strict, frozen=True):

@@ -72,7 +72,9 @@ def version_label(version: str) -> str:
 
 def _serving(f: Situation) -> Iterable[tuple[str, str, str | None]]:
     if f.drift and f.declared and f.live:
-        said = "the tag says" if f.declared.via == "gto" else "the registry says"
+        said = {"gto": "the tag says", "manifest": "the manifest says"}.get(
+            f.declared.via, "the registry says"
+        )
         yield (
             "drift",
             f"{f.environment} serves {version_label(f.live)}, {said} {version_label(f.declared.version)}",

@@ -131,7 +131,7 @@ def _environment(ref: str, serving: Serving) -> Subject:
         version=serving.shown,
         run_id=serving.run_id,
         notes=tuple(notes),
-        commit=declared.commit if declared is not None and tagged else None,
+        commit=declared.code if declared is not None and tagged else None,
     )
 
 

@@ -68,7 +68,7 @@ def live(
 def _load(store: Asks, servings: Sequence[Serving]) -> _Known:
     runs = load_runs(store, [s.run_id for s in servings if s.run_id])
     commits = set(runs.commits.values())
-    commits |= {s.entry.declared.commit for s in servings if s.entry.declared and s.entry.declared.commit}
+    commits |= {s.entry.declared.code for s in servings if s.entry.declared and s.entry.declared.code}
     return _Known(runs, load_code(store, commits), load_dvc(store, sorted(commits)))
 
 
@@ -100,7 +100,7 @@ def _row(
 ) -> EnvironmentRow:
     place, declared = s.entry.place, s.entry.declared
     run = known.runs.runs.get(s.run_id or "")
-    tagged = declared.commit if declared and s.shown == declared.version else None
+    tagged = declared.code if declared and s.shown == declared.version else None
     commit = known.runs.commits.get(s.run_id or "") or tagged
     code = code_of_run(known.runs, known.code, s.run_id or "") or known.code.get(commit or "")
     data = (*known.runs.data.get(s.run_id or "", ()), *known.dvc.get(commit or "", ()))

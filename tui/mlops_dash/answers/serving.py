@@ -78,7 +78,7 @@ def all_serving(store: Asks, config: Config) -> list[Serving]:
 
 def _decide(entry: DeclaredPlace, observed: Observation | None) -> Serving:
     declared = entry.declared
-    if entry.target in ("alias", "gto"):
+    if not entry.asks:
         basis = Basis.DECLARED if declared else Basis.UNKNOWN
         return Serving(entry, None, declared.version if declared else None, basis, drift=False)
     if observed is None or not observed.answered or observed.version is None:

@@ -12,6 +12,14 @@ from urllib.parse import urlsplit
 
 from mlops_dash.config_file.keys import DEFAULT_KEYS, is_key, plain, remedy_for, split
 from mlops_dash.config_file.places import Place
+from mlops_dash.domain.manifests import (
+    PLACEHOLDER,
+    is_branch,
+    is_remote,
+    parse_field,
+    path_problem,
+    template_problem,
+)
 from mlops_dash.domain.text import visible
 
 PRESETS = ("mlserver", "bentoml", "mlops-dash")
@@ -106,8 +114,13 @@ def look_at_meaning(data: Mapping[str, Any], tell: Told) -> None:
     look_at_keys(data.get("keys", {}), tell)
     for name, environment in data.get("environments", {}).items():
         target = environment.get("target", {})
+        place = ("environments", name, "target")
         if target.get("kind") == "http":
-            _look_at_http(target, ("environments", name, "target"), tell)
+            _look_at_http(target, place, tell)
+        elif target.get("kind") == "gitops":
+            _look_at_gitops(target, place, tell)
+        elif target.get("kind") == "gto" and not is_remote(target.get("remote", "origin")):
+            tell((*place, "remote"), "is no name of a remote", "git remote lists them")
 
 
 def look_at_keys(configured: Mapping[str, str], tell: Told) -> None:
@@ -131,6 +144,23 @@ def look_at_keys(configured: Mapping[str, str], tell: Told) -> None:
             if owner != name:
                 remedy = f'choose another, or give {owner} one of its own: {owner} = "…"'
                 tell(("keys", name), f"“{key}” is the key of {owner} too", remedy)
+
+
+def _look_at_gitops(target: Mapping[str, Any], place: Place, tell: Told) -> None:
+    if (wrong := path_problem(target["path"])) is not None:
+        tell((*place, "path"), wrong, "write the manifest's path from the top of the repository")
+    try:
+        parse_field(target["field"])
+    except ValueError as error:
+        tell((*place, "field"), str(error), "write keys joined by dots, for example spec.containers.0.image")
+    if (wrong := template_problem(target.get("value", PLACEHOLDER))) is not None:
+        tell((*place, "value"), wrong, 'for example value = "registry/model:v{version}"')
+    if not is_branch(target.get("branch") or "main"):
+        tell((*place, "branch"), "is no name of a branch", None)
+    if not is_remote(target.get("remote", "origin")):
+        tell((*place, "remote"), "is no name of a remote", "git remote lists them")
+    if target.get("http") is not None:
+        _look_at_http(target["http"], (*place, "http"), tell)
 
 
 def _look_at_http(target: Mapping[str, Any], place: Place, tell: Told) -> None:

@@ -98,7 +98,7 @@ def _look_at_table(value: Any, info: inspect.StructType, place: Place, tell: Tol
 
 def _look_at_union(value: Any, info: inspect.UnionType, place: Place, tell: Told) -> None:
     tables = {item.tag: item for item in info.types if isinstance(item, inspect.StructType)}
-    if not tables:
+    if not tables or None in tables:
         plain = [item for item in info.types if not isinstance(item, inspect.NoneType)]
         _look(value, plain[0], place, tell)
         return

@@ -128,7 +128,16 @@ def _environments(environments: Sequence[FoundEnvironment]) -> str:
         '# version = "$.version"',
         '# run = "header:X-Run-Id"',
         '# health = "/health"',
-        '# headers_env = { Authorization = "NAME_OF_A_VARIABLE" }\n',
+        '# headers_env = { Authorization = "NAME_OF_A_VARIABLE" }',
+        "",
+        "# A manifest in Git that something else deploys: rolling back commits to it and pushes.",
+        '# [environments."and another"]',
+        '# model = "my-model"',
+        '# [environments."and another".target]',
+        '# kind = "gitops"',
+        '# path = "deploy/production.yaml"',
+        '# field = "spec.template.spec.containers.name=model.image"',
+        '# value = "registry/my-model:v{version}"\n',
     ]
     return "\n".join(lines)
 

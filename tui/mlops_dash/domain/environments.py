@@ -39,11 +39,12 @@ class Declared:
     """The version that the registry, a manifest or a tag says should serve.
 
     Attributes:
-        via: ``alias``, ``stage`` or ``gto``.
-        alias: the alias or stage, as written.
-        since: when it was declared (UTC) where the source records it: stages and GTO tags do, aliases not.
+        via: ``alias``, ``stage``, ``gto`` or ``manifest``.
+        alias: the alias or stage, as written; the path of a manifest.
+        since: when it was declared (UTC) where the source records it: stages, GTO tags and manifests do,
+            aliases not.
         by: who declared it, where known.
-        commit: the commit that a GTO version names.
+        commit: the commit that a GTO version names; of a manifest the one that changed it last.
     """
 
     version: str
@@ -52,6 +53,11 @@ class Declared:
     since: datetime | None = None
     by: str | None = None
     commit: str | None = None
+
+    @property
+    def code(self) -> str | None:
+        """The commit that the model was made from, where what declares the version names one."""
+        return self.commit if self.via == "gto" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class Project(RunQuestions, ActionQuestions):
         with self._making:
             if self._refresher is None:
                 git, known = self.git, self.store.sources()
-                first, second = first_sources(self.located, git), second_sources(git, known)
+                first, second = first_sources(self.located, git), second_sources(git, known, self.config)
                 self._refresher = Refresher(self.store, first, second, statuses=known)
             return self._refresher
 

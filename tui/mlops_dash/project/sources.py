@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from mlops_dash.config import Config
+from mlops_dash.config import Config, GitopsTarget
 from mlops_dash.errors import SourceError
 from mlops_dash.project.locate import Located
 from mlops_dash.sources.base import Apply, Batch, Position, Reading, Source
 from mlops_dash.sources.git import GitSource
 from mlops_dash.sources.mlflow.address import Address, Kind
 
-_IN_GIT = {"gto": "git-tags", "data": "dvc"}
+if TYPE_CHECKING:
+    from mlops_dash.sources.manifests import ManifestPlace
+
+_IN_GIT = {"gto": "git-tags", "manifests": "git-manifests", "data": "dvc"}
 
 
 class Unreadable:
@@ -56,11 +60,14 @@ def first_sources(located: Located, git: GitSource | SourceError | None) -> list
     return found
 
 
-def second_sources(git: GitSource | SourceError | None, known: Collection[str] = ()) -> list[Source]:
+def second_sources(
+    git: GitSource | SourceError | None, known: Collection[str] = (), config: Config | None = None
+) -> list[Source]:
     """Return the sources that look at what the first found: where its commits stand, the data at them.
 
     Args:
         known: names of sources that were read earlier: they are stale while the repository cannot be read.
+        config: says which manifests declare versions.
     """
     if isinstance(git, SourceError):
         return [Unreadable(name, kind, git) for name, kind in _IN_GIT.items() if name in known]
@@ -68,8 +75,21 @@ def second_sources(git: GitSource | SourceError | None, known: Collection[str] =
         return []
     from mlops_dash.sources.dvc import DvcSource
     from mlops_dash.sources.gto import GtoSource
+    from mlops_dash.sources.manifests import ManifestSource
 
-    return [GtoSource(git), git, DvcSource(git)]
+    manifests = declared_manifests(config) if config is not None else ()
+    return [GtoSource(git), ManifestSource(git, manifests), git, DvcSource(git)]
+
+
+def declared_manifests(config: Config) -> tuple[ManifestPlace, ...]:
+    """Return where manifests declare versions, as the configuration says."""
+    from mlops_dash.sources.manifests import ManifestPlace
+
+    return tuple(
+        ManifestPlace(name, settings.model, t.path, t.field, t.value, t.remote, t.branch)
+        for name, settings in config.environments.items()
+        if isinstance(t := settings.target, GitopsTarget)
+    )
 
 
 def _tracking(uri: str) -> Source:

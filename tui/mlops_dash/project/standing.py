@@ -19,7 +19,11 @@ def standing(located: Located, known: Mapping[str, SourceStatus]) -> tuple[Sourc
         known.get("tracking", _waiting("tracking", "mlflow")) if located.tracking else _no_tracking(located),
         known.get("git", _waiting("git", "git")) if located.repository else _no_repository(located),
     ]
-    listed += [known[name] for name in ("data", "gto", "targets") if name in known]
+    listed += [known[name] for name in ("data", "gto") if name in known]
+    manifests = known.get("manifests")
+    if manifests is not None and manifests.status is not Freshness.ABSENT:  # absent: none is configured
+        listed.append(manifests)
+    listed += [known["targets"]] if "targets" in known else []
     return tuple(listed)
 
 

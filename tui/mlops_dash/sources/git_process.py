@@ -70,8 +70,8 @@ class GitProcess:
                 return data
         return b""
 
-    def finish(self, accept: Sequence[int]) -> None:
-        """Wait for the end.
+    def finish(self, accept: Sequence[int]) -> int:
+        """Wait for the end and return the exit code.
 
         Raises:
             GitError: it was late, or ended with a code that is not in ``accept``.
@@ -83,7 +83,13 @@ class GitProcess:
         except subprocess.TimeoutExpired:
             raise self._late() from None
         if code not in accept:
-            raise _explained(self._errors.decode("utf-8", "replace"), self._verb, self._place)
+            raise _explained(self.errors, self._verb, self._place)
+        return int(code)
+
+    @property
+    def errors(self) -> str:
+        """What it wrote to its errors so far."""
+        return self._errors.decode("utf-8", "replace")
 
     def close(self) -> None:
         """End the process if it still runs, with what it started, and release its pipes."""

@@ -12,9 +12,9 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlops_dash.domain.text import visible
 from mlops_dash.sources.git_process import GitError, GitProcess
@@ -78,6 +78,10 @@ class GitRunner:
     Args:
         root: the top of the working tree, or the folder of a bare repository.
     """
+
+    configured: ClassVar[Sequence[tuple[str, str]]] = _SETTINGS
+    environment: ClassVar[Mapping[str, str]] = _ENVIRONMENT
+    kept: ClassVar[frozenset[str]] = _KEPT
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -145,7 +149,7 @@ class GitRunner:
         keep_stdin: bool = False,
     ) -> Iterator[GitProcess]:
         git = self._opened()
-        environment = dict(_ENVIRONMENT)
+        environment = dict(self.environment)
         # were this repository gone, git would otherwise go on with one around it
         environment["GIT_CEILING_DIRECTORIES"] = str(self.root.parent)
         if settings:  # by environment: a name may hold "=", which "-c" would split at
@@ -153,8 +157,8 @@ class GitRunner:
             for number, (key, value) in enumerate(settings):
                 environment[f"GIT_CONFIG_KEY_{number}"] = key
                 environment[f"GIT_CONFIG_VALUE_{number}"] = value
-        command = [*_without(environment), self._program, "-C", str(self.root), "--no-pager"]
-        for key, value in _SETTINGS:
+        command = [*_without(environment, self.kept), self._program, "-C", str(self.root), "--no-pager"]
+        for key, value in self.configured:
             command += ["-c", f"{key}={value}"]
         command += arguments
         pipe: Any = -1 if keep_stdin or stdin is not None else None
@@ -178,7 +182,7 @@ class GitRunner:
         from git.cmd import Git
 
         git = Git(str(self.root))
-        version = git.execute([*_without({}), self._program, "--version"], shell=False)
+        version = git.execute([*_without({}, self.kept), self._program, "--version"], shell=False)
         found = re.search(r"(\d+)\.(\d+)", str(version))
         if found and (int(found[1]), int(found[2])) < _OLDEST:
             raise GitError(f"git {found[0]} is too old to be run safely", "Install git 2.31 or newer.")
@@ -243,11 +247,9 @@ def _program() -> str:
     return program
 
 
-def _without(ours: dict[str, str]) -> list[str]:
+def _without(ours: Mapping[str, str], kept: Collection[str]) -> list[str]:
     """Return a command prefix that drops the caller's ``GIT_*`` variables (GitPython hands on the rest)."""
-    names = [
-        name for name in os.environ if name.startswith("GIT_") and name not in ours and name not in _KEPT
-    ]
+    names = [name for name in os.environ if name.startswith("GIT_") and name not in ours and name not in kept]
     names = [name for name in names if not name.startswith("GIT_PYTHON_")]
     if not names:
         return []

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from mlops_dash.config import HttpTarget
+from mlops_dash.config import HttpServerConfig
 from mlops_dash.domain.environments import Health, Observation
 from mlops_dash.errors import ConfigError
 from mlops_dash.targets.asking import ask, open_client
@@ -26,7 +26,7 @@ _ASKS_WHEN_IN_DOUBT = 9  # after answers that differed, or when the version is a
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?")
 
 
-def routes_of(settings: HttpTarget) -> Routes:
+def routes_of(settings: HttpServerConfig) -> Routes:
     """Return how a configured server is asked: its preset, with what the configuration says itself.
 
     Raises:
@@ -180,7 +180,7 @@ class HttpServer:
 
     kind = "http"
 
-    def __init__(self, place: Place, settings: HttpTarget) -> None:
+    def __init__(self, place: Place, settings: HttpServerConfig) -> None:
         self.place = place
         self._settings = settings
         self._routes = routes_of(settings)
@@ -201,3 +201,9 @@ class HttpServer:
             headers[name] = value
         address = Address(self._settings.url, self._routes, self._settings.timeout, headers)
         return observation(self.kind, self.place, await self._questioner.ask(address), shown)
+
+
+class DeployedServer(HttpServer):
+    """The server that something deploys from a manifest in Git."""
+
+    kind = "gitops"

@@ -9,15 +9,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mlops_dash.config import AliasTarget, HttpTarget, ProcessTarget, Target
+from mlops_dash.config import AliasTarget, GitopsTarget, GtoTarget, HttpTarget, ProcessTarget, Target
 from mlops_dash.domain.environments import Health, Observation
 from mlops_dash.targets.base import Observable, Place
-from mlops_dash.targets.http import HttpServer, unasked
+from mlops_dash.targets.http import DeployedServer, HttpServer, unasked
 from mlops_dash.targets.process import ProcessServer
 
 
 def make_target(place: Place, settings: Target, state_folder: Path) -> Observable | None:
-    """Return what can be asked at a place, ``None`` for an alias: it has only a declared version.
+    """Return what can be asked at a place, ``None`` where there is only a declared version.
 
     Keep the target and ask it again: it remembers its last answer, and asks more often when in doubt.
 
@@ -25,11 +25,15 @@ def make_target(place: Place, settings: Target, state_folder: Path) -> Observabl
         state_folder: the project's :func:`mlops_dash.targets.process.servers_folder`.
 
     Raises:
-        ConfigError: the settings of an ``http`` target cannot be used.
+        ConfigError: the settings of a server that is asked over HTTP cannot be used.
     """
     match settings:
-        case AliasTarget():
+        case AliasTarget() | GtoTarget():
             return None
+        case GitopsTarget(http=None):
+            return None
+        case GitopsTarget(http=server) if server is not None:
+            return DeployedServer(place, server)
         case ProcessTarget():
             return ProcessServer(place, settings, state_folder)
         case HttpTarget():
