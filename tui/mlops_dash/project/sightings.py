@@ -72,7 +72,8 @@ class Sightings:
         self.problem: str | None = None
         self._lock = threading.RLock()
         self._seen: dict[Key, list[Sighting]] = {}
-        self._read_to: tuple[int, int] = (0, 0)  # inode, bytes
+        self._read_to: tuple[int, int] = (0, 0)  # inode, bytes of whole lines
+        self._looked_to = 0
         self._written = self._blocked = float("-inf")
         self._unsaved = False
 
@@ -80,6 +81,8 @@ class Sightings:
         """Remember what was seen; where it is what was seen before, that costs microseconds."""
         with self._lock:
             now = time.monotonic()
+            with contextlib.suppress(OSError):  # told where it is written
+                self._catch_up()
             news = [look for look in looks if not self._still(look)]
             due = self._unsaved and now - self._written >= _WRITE_EVERY
             if not (news or due) or now < self._blocked:
@@ -113,8 +116,11 @@ class Sightings:
         if not many:
             return False
         current = many[-1]
-        if look.began < current.first <= look.ended + PAUSE:
-            return True  # it is older than what was seen since
+        if look.began < current.first:
+            if current.first <= datetime.now(UTC) + PAUSE:
+                return True  # it is older than what was seen since
+            self._seen, self._read_to = {}, (0, 0)  # the clock was set back: what was ahead is not read again
+            return False
         if current.version != look.version or (look.healthy and not current.healthy):
             return False
         if look.healthy is not None and current.healthy is None:
@@ -180,23 +186,24 @@ class Sightings:
 
     def _catch_up(self) -> None:
         """Read what was appended since the last time; all of it where the file was replaced."""
+        inode, offset = self._read_to
         try:
+            found = os.stat(self._changes)
+            if (found.st_ino, found.st_size) == (inode, self._looked_to):
+                return
             changes = self._changes.open("rb")
         except FileNotFoundError:
-            self._seen, self._read_to = {}, (0, 0)
+            self._seen, self._read_to, self._looked_to = {}, (0, 0), 0
             return
         with changes as file:
             status = os.fstat(file.fileno())
-            inode, offset = self._read_to
             if inode != status.st_ino or status.st_size < offset:
                 self._seen, offset = {}, max(0, status.st_size - _LARGEST)
-            elif status.st_size == offset:
-                return
             file.seek(offset)
             data = file.read(status.st_size - offset)
         whole = data.rfind(b"\n") + 1  # a line that is being written, or was torn, is read when it is whole
         fold(self._seen, data[:whole].splitlines(), datetime.now(UTC))
-        self._read_to = (status.st_ino, offset + whole)
+        self._read_to, self._looked_to = (status.st_ino, offset + whole), offset + len(data)
 
     def _append(self, lines: Sequence[Line]) -> None:
         descriptor = os.open(self._changes, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
