@@ -22,6 +22,8 @@ from types import TracebackType
 import pyte
 
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?<>=$]*[a-zA-Z]|[\]P_^][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9]|.)")
+_QUIET = 0.25  # seconds without output, after which there is time to draw it
+_UNDRAWN = 3.0  # seconds after a key in which nothing is drawn
 _ANSWERS = {b"\x1b[6n": b"\x1b[1;1R", b"\x1b[c": b"\x1b[?62;c", b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
 
 
@@ -90,11 +92,20 @@ class Terminal:
         Raises:
             TimeoutError: no frame showed them.
         """
-        self._pump(0.0)
+        while self._pump(_QUIET):  # it is still busy with what was typed before
+            pass
         self._drawn()
+        while self._pump(0.0):
+            pass
         pressed = time.perf_counter()
         self.press(keys)
-        return self.started + self.wait_for(texts, timeout) - pressed
+        while True:
+            self.settle(_UNDRAWN)  # drawing would keep us from reading, and so the program from writing
+            seen = self._first_frame(texts, pressed)
+            if seen is not None:
+                return seen - pressed
+            if self.ended or time.perf_counter() > pressed + timeout:
+                raise TimeoutError(f"{texts} not seen; the last frame:\n" + "\n".join(self.frame()))
 
     def settle(self, seconds: float) -> None:
         """Let the program run on for ``seconds``."""
@@ -143,20 +154,22 @@ class Terminal:
             self._pump(0.02)
         return False
 
-    def _pump(self, wait: float) -> None:
-        if not select.select([self._fd], [], [], wait)[0]:
-            return
+    def _pump(self, wait: float) -> bool:
+        """Read what has been written, or will be within ``wait`` seconds; tell whether there was anything."""
+        if self.ended or not select.select([self._fd], [], [], wait)[0]:
+            return False
         try:
             data = os.read(self._fd, 1 << 16)
         except OSError:  # Linux reports the end of a pseudo-terminal so
             data = b""
         if not data:
             self.ended = True
-            return
+            return False
         self._chunks.append((time.perf_counter(), data))
         for query, answer in _ANSWERS.items():
             if query in data:
                 os.write(self._fd, answer)
+        return True
 
     def _could_show(self, wanted: Sequence[bytes]) -> bool:
         """Tell cheaply whether drawing the frames is worth it: all words have been written by now."""
@@ -171,7 +184,7 @@ class Terminal:
             stream.feed(data)
         self._seen = (len(self._chunks), screen, stream)
 
-    def _first_frame(self, texts: Sequence[str]) -> float | None:
+    def _first_frame(self, texts: Sequence[str], since: float = 0.0) -> float | None:
         if self._seen is None:
             screen = pyte.Screen(self.columns, self.rows)
             first, stream = 0, pyte.ByteStream(screen)
@@ -181,6 +194,8 @@ class Terminal:
             stream.feed(data)
             if self._seen is not None:
                 self._seen = (number, screen, stream)
+            if at < since:
+                continue
             shown = "\n".join(screen.display)
             if all(text in shown for text in texts):
                 return at

@@ -1,4 +1,4 @@
-"""What a table shows of some runs: a question for each kind of column, however many runs there are."""
+"""What a table shows of some runs: one question, however many runs and columns there are."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlops_dash.answers.facts import Asks, moment
+from mlops_dash.answers.facts import moment
+from mlops_dash.answers.run_index import AsksMore
 from mlops_dash.answers.run_names import METRIC, PARAM, TAG, column_id, split_id
 from mlops_dash.answers.run_shapes import RunRow
+from mlops_dash.store.questions import fragments
 
 Values = dict[str, float | str]
-_QUESTIONS = {METRIC: "run_rows_metrics", PARAM: "run_rows_params", TAG: "run_rows_tags"}
+_LOGGED = (METRIC, PARAM, TAG)
 _BETWEEN = ", "  # two values of one column
 
 
@@ -20,17 +22,15 @@ _BETWEEN = ", "  # two values of one column
 class _Found:
     """What is asked for, by kind of column, and what was found, by the key of the run."""
 
-    store: Asks
-    ids: list[str]
     keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    everything: bool = False
+    rows: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     values: dict[str, Values] = field(default_factory=lambda: defaultdict(dict))
     commits: dict[str, str] = field(default_factory=dict)
-    data: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    data: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
 
 
 def run_rows(
-    store: Asks,
+    store: AsksMore,
     run_ids: Sequence[str],
     columns: Iterable[str],
     live_runs: Mapping[str, Sequence[str]],
@@ -49,25 +49,78 @@ def run_rows(
     Raises:
         UsageError: there is no such kind of column.
     """
-    found = _Found(store, list(dict.fromkeys(run_ids)), everything=everything)
+    ids, found = list(dict.fromkeys(run_ids)), _Found()
     for column in columns:
         kind, key = split_id(column)
         found.keys[kind].append(key)
-    if not found.ids:
+    if not ids:
         return ()
-    for kind in _QUESTIONS:
-        if everything or kind in found.keys:
-            _logged(found, kind)
-    if joined or "code" in found.keys:
-        _code(found)
-    if joined or "data" in found.keys:
-        _data(found)
-    versions = _versions(store, found.ids)
+    question, parameters = _question(found, everything=everything, joined=joined)
+    for kind, run, key, text, number, facts in store.composed(
+        "run_rows", question, {"run_ids": ids} | parameters
+    ):
+        _take(found, kind, run, key, text if number is None else number, facts)
+    _describe_data(found)
+    versions = _versions(store, ids)
     live = environments_by_run(live_runs)
-    rows = {row["run_id"]: row for row in store.records("run_rows", run_ids=found.ids)}
+    keys = {run_id: run for run, (run_id, _) in found.rows.items()}
     return tuple(
-        _row(rows[one], found, versions.get(one, ()), live.get(one, ())) for one in run_ids if one in rows
+        _row(one, found, keys[one], versions.get(one, ()), live.get(one, ()))
+        for one in run_ids
+        if one in keys
     )
+
+
+def _question(found: _Found, *, everything: bool, joined: bool) -> tuple[str, dict[str, object]]:
+    """Put together the question for what is asked for."""
+    parts = fragments("run_rows")
+    logged = [kind for kind in _LOGGED if everything or kind in found.keys]
+    code = found.keys.get("code", ())
+    commits = joined or bool(code)
+    lists = [parts["wanted"], *(parts[f"{kind}_of"] for kind in logged)]
+    if commits and TAG not in logged:
+        lists.append(parts["tag_of"])
+    asked = [parts["run"], *(parts[kind] for kind in logged)]
+    parameters: dict[str, object] = {}
+    for kind in logged:
+        parameters |= {f"every_{kind}": everything, f"{kind}s": found.keys.get(kind, [])}
+    if commits:
+        asked.append(parts["commit"])
+    if described := [key for key in code if key != "commit"]:
+        asked.append(parts["described"])
+        parameters["code"] = described
+    if joined or "data" in found.keys:
+        asked.append(parts["data"])
+    return ",\n".join(lists) + "\n" + "\nunion all\n".join(asked), parameters
+
+
+def _take(
+    found: _Found, kind: str, run: str, key: str, value: float | str | None, facts: Mapping[str, Any] | None
+) -> None:
+    """Take one row of the answer."""
+    if kind == "run" and facts is not None:
+        found.rows[run] = (key, facts)
+    elif kind == "data":
+        found.data[run].add((key, str(value)))
+    elif value is None:
+        return
+    elif kind == "commit":
+        found.commits[run] = str(value)
+        if "commit" in found.keys.get("code", ()):
+            found.values[run][column_id("code", key)] = value
+    else:
+        text = str(value).replace("\n", _BETWEEN) if kind == "code" else value
+        found.values[run][column_id(kind, key)] = text
+
+
+def _describe_data(found: _Found) -> None:
+    for key in found.keys.get("data", ()):
+        for run, pairs in found.data.items():
+            texts = [
+                text for text in (name if key == "name" else digest for name, digest in sorted(pairs)) if text
+            ]
+            if texts:
+                found.values[run][column_id("data", key)] = _BETWEEN.join(dict.fromkeys(texts))
 
 
 def environments_by_run(live_runs: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -79,37 +132,7 @@ def environments_by_run(live_runs: Mapping[str, Sequence[str]]) -> dict[str, tup
     return {run: tuple(dict.fromkeys(environments)) for run, environments in found.items()}
 
 
-def _logged(found: _Found, kind: str) -> None:
-    rows = found.store.records(
-        _QUESTIONS[kind], run_ids=found.ids, keys=found.keys.get(kind, []), everything=found.everything
-    )
-    for row in rows:
-        if row["value"] is not None:
-            found.values[row["run_key"]][column_id(kind, row["key"])] = row["value"]
-
-
-def _code(found: _Found) -> None:
-    keys = found.keys.get("code", [])
-    for row in found.store.records("run_rows_code", run_ids=found.ids):
-        run = row["run_key"]
-        if row["commit"]:
-            found.commits[run] = row["commit"]
-        for key in keys:
-            if row[key]:
-                found.values[run][column_id("code", key)] = row[key].replace("\n", _BETWEEN)
-
-
-def _data(found: _Found) -> None:
-    for row in found.store.records("run_rows_data", run_ids=found.ids):
-        found.data[row["run_key"]].append((row["name"] or "", row["digest"] or ""))
-    for key in found.keys.get("data", ()):
-        for run, pairs in found.data.items():
-            texts = [text for text in (name if key == "name" else digest for name, digest in pairs) if text]
-            if texts:
-                found.values[run][column_id("data", key)] = _BETWEEN.join(dict.fromkeys(texts))
-
-
-def _versions(store: Asks, ids: list[str]) -> dict[str, tuple[tuple[str, str], ...]]:
+def _versions(store: AsksMore, ids: list[str]) -> dict[str, tuple[tuple[str, str], ...]]:
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for row in store.records("versions_of_runs", run_ids=ids, model_ids=[]):
         found[row["run_id"]].append((row["name"], row["version"]))
@@ -117,11 +140,11 @@ def _versions(store: Asks, ids: list[str]) -> dict[str, tuple[tuple[str, str], .
 
 
 def _row(
-    row: Mapping[str, Any], found: _Found, versions: tuple[tuple[str, str], ...], live: tuple[str, ...]
+    run_id: str, found: _Found, key_of: str, versions: tuple[tuple[str, str], ...], live: tuple[str, ...]
 ) -> RunRow:
-    values = found.values.get(row["run_key"], {})
+    row, values = found.rows[key_of][1], found.values.get(key_of, {})
     for key in found.keys.get("attribute", ()):
-        if (value := _attribute(row, key)) is not None:
+        if (value := _attribute(row, run_id, key)) is not None:
             values[column_id("attribute", key)] = value
     for key in found.keys.get("version", ()):
         if versions:
@@ -130,7 +153,7 @@ def _row(
     if live and "live" in found.keys:
         values[column_id("live", "environment")] = _BETWEEN.join(live)
     return RunRow(
-        run_id=row["run_id"],
+        run_id=run_id,
         name=row["name"],
         experiment=row["experiment"] or "",
         status=row["status"] or "",
@@ -141,12 +164,12 @@ def _row(
         values=values,
         versions=versions,
         live=live,
-        commit=found.commits.get(row["run_key"]),
-        data=tuple(found.data.get(row["run_key"], ())),
+        commit=found.commits.get(key_of),
+        data=tuple(sorted(found.data.get(key_of, ()))),
     )
 
 
-def _attribute(row: Mapping[str, Any], key: str) -> float | str | None:
+def _attribute(row: Mapping[str, Any], run_id: str, key: str) -> float | str | None:
     """Return an attribute: times as text in UTC, the duration in seconds."""
     if key == "duration":
         if row["start_time"] is None or row["end_time"] is None:
@@ -155,5 +178,7 @@ def _attribute(row: Mapping[str, Any], key: str) -> float | str | None:
     if key in ("start_time", "end_time"):
         at = moment(row[key])
         return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at is not None else None
+    if key == "run_id":
+        return run_id
     column = {"run_name": "name", "user": "user_id", "source": "source_name"}.get(key, key)
     return row[column] or None

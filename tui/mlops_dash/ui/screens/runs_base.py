@@ -171,7 +171,12 @@ class RunsBase(BoardScreen):
         if reader is None or event.index is not self.index or self._fetching == (reader, event.index):
             return
         self._fetching = (reader, event.index)
+        self.call_after_refresh(self._fetch, reader, event)  # first what is there is painted
+
+    def _fetch(self, reader: Reader, event: IndexTable.Wanted) -> None:
         index, columns = self.index, self.shown
+        if index is None or self._fetching != (reader, index):
+            return
         first, end, board = event.first, event.end, reader.board
 
         def fetch() -> tuple[RunIndex, tuple[str, ...], Stretch[RunRow]]:
@@ -346,7 +351,7 @@ class RunsBase(BoardScreen):
                 self.show_details()
             elif self.details.display:  # all of it may be there before a part of it would be seen
                 self.set_timer(_SOON, self.show_details)
-            self.ask_whole()
+            self.call_after_refresh(self.ask_whole)  # the table first
         self.update_keys()
 
     def on_resize(self) -> None:

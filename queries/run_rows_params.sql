@@ -1,4 +1,0 @@
--- The values of some parameters ($everything: of all) of some runs.
-select run_key::varchar as run_key, key, value
-from param
-where ($everything or list_contains($keys::varchar[], key)) and run_key in (select run_key_of(u) from (select unnest($run_ids::varchar[]) as u));
