@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +24,9 @@ _OVERRULES = {
     "manifest": {Evidence.STAGE, Evidence.GTO},
     "alias": {Evidence.STAGE, Evidence.GTO},
     "stage": {Evidence.GTO},
+    "gto": {Evidence.STAGE},
 }
+"""What decides here leaves out what else is said of the same name."""
 _RECORDED = {"gto": Evidence.GTO, "manifest": Evidence.MANIFEST}
 
 
@@ -40,17 +42,25 @@ class Place:
 
     def timeline(self) -> Timeline:
         """Lay its evidence on one line."""
-        via = self.serving.entry.declared.via if self.serving and self.serving.entry.declared else None
-        records = [r for r in self.records if r.evidence not in _OVERRULES.get(via or "", ())]
+        records = [r for r in self.records if r.evidence not in _OVERRULES.get(self._decided_by, ())]
         kinds = {record.evidence for record in records}
         # what tags and commits declare they record themselves, at the time when it was written
         sights = [s for s in self.sightings if _RECORDED.get(s.via or "") not in kinds]
         return Timeline(self.environment, self.model, records, sights, self.primary)
 
     @property
+    def _decided_by(self) -> str:
+        """What kind of declaration decides here, as far as that is known."""
+        if self.serving is None:
+            return ""
+        entry = self.serving.entry
+        decided = {"gitops": "manifest", "gto": "gto"}.get(entry.target)
+        return decided or (entry.declared.via if entry.declared is not None else "")
+
+    @property
     def primary(self) -> Aspect:
         """The aspect that tells what is live here: what is served, where anybody could ask."""
-        asked = self.serving is not None and self.serving.entry.target not in ("alias", "gto", "gitops")
+        asked = self.serving is not None and self.serving.entry.asks
         served = any(record.aspect is Aspect.SERVED for record in self.records)
         served = served or any(sighting.aspect is Aspect.SERVED for sighting in self.sightings)
         return Aspect.SERVED if asked or served else Aspect.DECLARED
@@ -78,11 +88,14 @@ def places(
         found[key] = Place(serving.environment, serving.model, serving)
         names.setdefault(key_of(serving.entry.place.declared_alias, serving.model), key)
     current = {status.name: status for status in statuses}
-    acted = list(_audited(store))
-    audited = {record.action_id for record in acted}
-    acted += [record for action in actions if (record := _acted(action)) and record.action_id not in audited]
+    acted = {record.action_id: record for record in _audited(store)}
+    for mine in (record for action in actions if (record := _acted(action)) is not None):
+        audited = acted.get(mine.action_id)
+        if audited is None or (audited.outcome is Outcome.UNKNOWN and mine.outcome is not Outcome.UNKNOWN):
+            run = audited.audit_run if audited is not None else mine.audit_run  # it is known better since
+            acted[mine.action_id] = replace(mine, audit_run=run)
     labelled = [*_assigned(store), *_staged(store)]
-    for record in (*acted, *_committed(store), *labelled):
+    for record in (*acted.values(), *_committed(store), *labelled):
         key = key_of(record.environment, record.model)
         if key not in found and record.evidence in (Evidence.GTO, Evidence.STAGE):
             key = names.get(key, key)
