@@ -109,13 +109,13 @@ def manifest_hand(project: GitProject, *versions: str, **arguments: Any) -> Mani
     return ManifestHand(manifest_step(*versions, **arguments), context(project))
 
 
-def gto_hand(project: GitProject, version: str, commit: str, **arguments: Any) -> GtoHand:
+def gto_hand(project: GitProject, version: str, **arguments: Any) -> GtoHand:
     """Return the hand that assigns a version of ``wine`` to ``production`` from a person's clone."""
     given = {
         "model": "wine",
         "stage": "production",
         "version": version,
-        "commit": commit,
+        "commit": "0" * 40,
         "remote": "origin",
         "before_n": 1,
         "before": "v2.0.0",

@@ -81,6 +81,20 @@ class GtoTarget(_Strict, tag_field="kind", tag="gto", frozen=True):
 Target = AliasTarget | ProcessTarget | HttpTarget | GitopsTarget | GtoTarget
 
 
+class VerifyConfig(_Strict, frozen=True):
+    """When a version counts as live after an action, where a target can be asked."""
+
+    answers: Annotated[
+        int, Meta(description="Healthy answers with the wanted version, one after another.", ge=1, le=1000)
+    ] = 3
+    seconds: Annotated[
+        float, Meta(description="Seconds from the first to the last of them, at least.", ge=0, le=86400)
+    ] = 0.5
+    within: Annotated[
+        float, Meta(description="Seconds after which it is given up, and undone.", gt=0, le=86400)
+    ] = 60.0
+
+
 class EnvironmentConfig(_Strict, frozen=True):
     """One environment: ``[environments.NAME]``."""
 
@@ -91,6 +105,9 @@ class EnvironmentConfig(_Strict, frozen=True):
     protected: Annotated[bool, Meta(description="Acting asks for the name to be typed.")] = False
     target: Annotated[Target, Meta(description="What serves, and how to ask it.")] = field(
         default_factory=AliasTarget
+    )
+    verify: Annotated[VerifyConfig, Meta(description="When a change counts as done.")] = field(
+        default_factory=VerifyConfig
     )
 
 

@@ -30,10 +30,8 @@ def make_target(place: Place, settings: Target, state_folder: Path) -> Observabl
     match settings:
         case AliasTarget() | GtoTarget():
             return None
-        case GitopsTarget(http=None):
-            return None
-        case GitopsTarget(http=server) if server is not None:
-            return DeployedServer(place, server)
+        case GitopsTarget():
+            return DeployedServer(place, settings.http) if settings.http is not None else None
         case ProcessTarget():
             return ProcessServer(place, settings, state_folder)
         case HttpTarget():

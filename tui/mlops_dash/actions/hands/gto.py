@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlops_dash.actions.git_objects import tag_object, text_of
-from mlops_dash.actions.git_writing import Pushed, Remote
+from mlops_dash.actions.git_remote import Pushed, Remote
 from mlops_dash.actions.gto_stage import PEELED, StageNow, registered, stage_now
 from mlops_dash.actions.hands import Context, Look, Note, Standing
 from mlops_dash.domain.text import visible

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from mlops_dash.actions.git_objects import Spot, commit_with, content, spot, text_of
-from mlops_dash.actions.git_writing import Pushed, Remote
+from mlops_dash.actions.git_remote import Pushed, Remote
 from mlops_dash.actions.hands import Context, Look, Note, Standing
 from mlops_dash.actions.manifest_text import replaced, value_at
 from mlops_dash.domain.manifests import is_branch, parse_field, path_problem, version_in
