@@ -23,6 +23,7 @@ def configuration() -> str:
     for name, settings in structs["Config"]["properties"].items():
         if name == "environments":
             rows += _rows("[environments.NAME]", structs["EnvironmentConfig"])
+            rows += _rows("[environments.NAME.verify]", structs["VerifyConfig"])
             for kind, target in structs["EnvironmentConfig"]["properties"]["target"]["discriminator"][
                 "mapping"
             ].items():

@@ -15,7 +15,7 @@ import pytest
 from cli.planned import CONFIG, change, team
 from mlops_dash.actions.journal import Journal, actions_folder
 from mlops_dash.actions.reasons import with_reason
-from mlops_dash.domain.plans import ActionKind, EventKind, Plan, Precondition, Tick
+from mlops_dash.domain.plans import ActionKind, EventKind, Plan, Precondition, Tick, Verification
 from mlops_dash.errors import RefusedError, UsageError
 from mlops_dash.project import Project, open_project
 
@@ -236,3 +236,18 @@ def test_plans_are_of_this_moment_and_this_person(project: Project) -> None:
     assert plan.actor
     assert plan.host
     assert project.plan(PROMOTE, "production", to="staging").id != plan.id
+
+
+def test_the_window_in_which_a_change_is_verified_is_configured(project: Project) -> None:
+    folder = project.located.folder
+    assert project.plan(ROLLBACK, "production", to="3").verification == Verification(3, 0.5, 60.0, asks=False)
+    (folder / "mlops-dash.toml").write_text(
+        '[environments.production]\nmodel = "progression"\n'
+        'target = { kind = "http", url = "http://127.0.0.1:1" }\n'
+        "verify = { answers = 10, seconds = 30, within = 300 }\n"
+    )
+    with open_project(folder) as other:
+        other.refresh()
+        plan = other.plan(ROLLBACK, "production", to="3")
+    assert plan.verification == Verification(10, 30.0, 300.0, asks=True)
+    assert [step.kind for step in plan.steps] == ["alias"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mlops_dash.actions.planning import AliasFacts, Facts, ProcessFacts, make_plan
 from mlops_dash.answers.facts import COMMIT_TAG
 from mlops_dash.answers.serving import Serving, all_serving
-from mlops_dash.config import ProcessTarget
+from mlops_dash.config import ProcessTarget, VerifyConfig
 from mlops_dash.domain.environments import Basis
 from mlops_dash.domain.plans import ActionKind, Outcome, Plan, Verification, Version
 from mlops_dash.domain.text import visible
@@ -228,8 +228,13 @@ def _facts(
         source_observed=wanted.source_observed,
         bad=bad,
         undoes=undoes,
-        verification=Verification(asks=entry.asks),
+        verification=_verification(entry),
     )
+
+
+def _verification(entry: DeclaredPlace) -> Verification:
+    by = entry.settings.verify if entry.settings is not None else VerifyConfig()
+    return Verification(by.answers, by.seconds, by.within, asks=entry.asks)
 
 
 def _alias(aliases: Sequence[dict[str, str]], name: str, *, make: bool) -> AliasFacts | None:
