@@ -36,6 +36,7 @@ from mlops_dash.errors import DashError, RefusedError
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4,32}")
 _PATIENCE = 0.5  # seconds for which a lock that somebody only looks at is waited for
 _ASKED_FOR = timedelta(days=7)  # time for which an unknown outcome is asked about
+_SETTLES_WITHIN = 10.0  # seconds for which an action waits for one that is only asked about
 _LOOK = 0.01  # seconds between two tries
 _ELSEWHERE = "MLOPS_DASH_STATE_DIR names another folder for it."
 
@@ -239,8 +240,11 @@ class Journal:
     def _hold_place(self, plan: Plan) -> IO[bytes]:
         path = self._place(plan)
         lock: IO[bytes] | None = None
+        end = time.monotonic() + _SETTLES_WITHIN
         try:
             lock = _locked(path)
+            while lock is None and self._settles(path) and time.monotonic() < end:
+                lock = _locked(path)
             if lock is not None:
                 lock.truncate(0)
                 _write_whole(lock, encoded({"pid": os.getpid(), "actor": plan.actor, "action": plan.id}))
@@ -253,6 +257,11 @@ class Journal:
             f"{what} is being changed by {_holder(path)}.",
             "Wait for it, then plan again: mlops-dash jobs shows how far it is.",
         )
+
+    def _settles(self, place: Path) -> bool:
+        """Tell whether a place is held only to learn what became of an action that ended long before."""
+        action = self.action(str(_held_by(place).get("action")))
+        return action is not None and any(event.kind is EventKind.OUTCOME for event in action.events)
 
     def _check_place(self, plan: Plan) -> None:
         for action in self.unfinished(plan.environment, plan.model):

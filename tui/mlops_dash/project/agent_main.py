@@ -85,14 +85,22 @@ class _Acting:
         self._opened = False
 
     def warm(self, plan: Plan) -> None:
-        """Bring what the plan's steps and its record need; what fails now will be told when it acts."""
+        """Bring what the plan's steps, its checks and its record need, so that acting takes no time for that.
+
+        It only reads. What fails now is told when it acts.
+        """
+        kinds = {step.kind for step in plan.steps}
         for step in plan.steps:
             with suppress(Exception):
                 hand_of(step, self.context)
         with suppress(Exception):
+            if not kinds & {"manifest", "gto"}:  # their checks ask the remote, which need not be asked twice
+                list(self.project.check(plan))
+        with suppress(Exception):
             registry = self._registry()
             if registry is not None:
                 registry.warm()
+                registry.read("its versions", lambda c: c.get_model_version(plan.model, plan.after.version))
 
     def execute(self, plan: Plan) -> Outcome:
         """Carry a plan out."""
@@ -169,6 +177,7 @@ def _settle_in() -> None:
     """Belong to nobody: no signal of a terminal ends us, and nothing that a library logs tells a secret."""
     for sign in (signal.SIGINT, signal.SIGHUP):
         signal.signal(sign, signal.SIG_IGN)
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     sys.excepthook = _told_without_secrets
