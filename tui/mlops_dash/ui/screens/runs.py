@@ -7,22 +7,26 @@ from functools import partial
 
 from mlops_dash.ui import offering
 from mlops_dash.ui.commands import RUNS
-from mlops_dash.ui.screens.runs_asking import MOST_MARKED, between
+from mlops_dash.ui.screens.runs_asking import MOST_MARKED, between, prepare_comparison
 from mlops_dash.ui.screens.runs_choosing import Choosing
 from mlops_dash.ui.screens.runs_writing import Writing
 from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.widgets.run_table import RunTable
 from mlops_dash.ui.wording import plural
 
-RANGE = f"{RUNS}.range"
+RANGE, PREPARE = f"{RUNS}.range", f"{RUNS}.prepare"
 MOST_COMPARED = 100
 
 
 class RunsScreen(Writing, Choosing):
     """The screen: marks, and the ways on from it."""
 
+    _prepared = False
+
     def take_answer(self, topic: str, answer: object) -> None:
         """Show an answer, or what went wrong."""
+        if topic == PREPARE:
+            return
         if topic != RANGE:
             super().take_answer(topic, answer)
         elif isinstance(answer, Exception):
@@ -52,6 +56,9 @@ class RunsScreen(Writing, Choosing):
         marks.update(dict.fromkeys(fresh[:room]))
         if len(fresh) > room:
             self.dash.say(f"at most {MOST_MARKED:,} runs are marked at once: u clears", severity="warning")
+        if len(marks) > 1 and self._reader is not None and not self._prepared:
+            self._prepared = True
+            self._reader.ask(PREPARE, prepare_comparison)
         self._headline()
         self.update_keys()
 

@@ -94,6 +94,18 @@ def rows_of(board: Board, index: RunIndex, start: int, stop: int, columns: Seque
     return Stretch(start, keys, {row.run_id: row for row in board.run_rows(keys, columns)})
 
 
+def prepare_comparison() -> None:
+    """Import what a comparison is made and drawn with, before one is asked for."""
+    import mlops_dash.answers.compare
+    import mlops_dash.answers.compare_code
+    import mlops_dash.answers.compare_packages
+    import mlops_dash.answers.histories
+    import mlops_dash.project.comparing
+    import mlops_dash.project.histories
+    import mlops_dash.sources.git_between
+    import mlops_dash.ui.screens.compare  # noqa: F401
+
+
 def between(index: RunIndex, one: str, other: int) -> Sequence[str]:
     """Return the runs from that with the id ``one`` to the place ``other``.
 

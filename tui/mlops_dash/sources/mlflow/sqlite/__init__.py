@@ -34,6 +34,10 @@ def probe(uri: str) -> Iterable[Step]:
     return probing.probe(uri)
 
 
+_QUICK = 0.05  # seconds in which a part of histories is read, so that the next may be larger
+_MOST_RUNS = 16
+
+
 class MlflowSqlite:
     """A tracking store in one SQLite file.
 
@@ -89,7 +93,7 @@ class MlflowSqlite:
     def metric_history(
         self, run_ids: list[str], keys: list[str], cancel: CancelToken | None = None
     ) -> Generator[Batch, None, None]:
-        """Yield every value of some metrics, a batch for each run: none holds the file's lock for long.
+        """Yield every value of some metrics, a batch for a few runs: none holds the file's lock for long.
 
         Raises:
             SourceError: the store could not be read.
@@ -101,8 +105,7 @@ class MlflowSqlite:
         # connections of its own: a refresh may be reading on another thread
         reader = Reader(self.path, write_ahead=check_header(self.path))
         try:
-            statements = [history_sql(run_id, keys) for run_id in dict.fromkeys(run_ids)]
-            with closing(_ahead(reader, statements)) as streams:
+            with closing(_ahead(reader, list(dict.fromkeys(run_ids)), keys)) as streams:
                 for stream in streams:
                     if cancel is not None:
                         cancel.check()
@@ -211,20 +214,34 @@ class MlflowSqlite:
             raise explain(error, self.path) from error
 
 
-def _ahead(reader: Reader, statements: list[str]) -> Generator[Stream, None, None]:
-    """Yield selections to be scanned one after the other, the next one being started meanwhile."""
-    from concurrent.futures import ThreadPoolExecutor
+def _ahead(reader: Reader, run_ids: list[str], keys: list[str]) -> Generator[Stream, None, None]:
+    """Yield selections to be scanned one after the other, the next one being started meanwhile: of one run
+    at first, of more while they are read quickly."""
+    from concurrent.futures import Future, ThreadPoolExecutor
 
-    streams = [reader.stream(sql, number % 2) for number, sql in enumerate(statements)]
+    at, number, size = 0, 0, 1
+    streams: list[Stream] = []
+
+    def begin() -> Future[Stream] | None:
+        nonlocal at, number
+        some = run_ids[at : at + size]
+        if not some:
+            return None
+        streams.append(reader.stream(history_sql(some, keys), number % 2))
+        at, number = at + len(some), number + 1
+        return thread.submit(streams[-1].started)
+
     try:
         with ThreadPoolExecutor(1, "tracking-history") as thread:
-            coming = thread.submit(streams[0].started)
-            for number in range(len(streams)):
+            coming = begin()
+            while coming is not None:
                 stream = coming.result()
-                if number + 1 < len(streams):
-                    coming = thread.submit(streams[number + 1].started)
+                coming = begin()
+                begun = time.monotonic()
                 yield stream
                 stream.close()
+                quick = time.monotonic() - begun < _QUICK
+                size = min(2 * size, _MOST_RUNS) if quick else max(1, size // 2)
     finally:
         for stream in streams:
             stream.close()

@@ -332,13 +332,13 @@ def quoted(texts: list[str]) -> str:
     return ", ".join("'" + text.replace("'", "''").replace("\0", "") + "'" for text in texts)
 
 
-def history_sql(run_id: str, keys: list[str]) -> str:
-    """Return the selection of every value that a run logged of some metrics, after a row of the right types.
+def history_sql(run_ids: list[str], keys: list[str]) -> str:
+    """Return the selection of every value that runs logged of some metrics, after a row of the right types.
 
-    The index over runs gives the rows in the order in which they were logged.
+    The index over runs gives the rows of each in the order in which they were logged.
     """
     return (
         "select -1 as rowno, '' as run_id, '' as \"key\", 0 as step, 0 as time, 0.0 as value union all "
         'select rowid, run_uuid, "key", cast(step as integer), cast(timestamp as integer), '
-        f'{METRIC_VALUE} from metrics where run_uuid = {quoted([run_id])} and "key" in ({quoted(keys)})'
+        f'{METRIC_VALUE} from metrics where run_uuid in ({quoted(run_ids)}) and "key" in ({quoted(keys)})'
     )
