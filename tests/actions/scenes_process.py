@@ -41,9 +41,27 @@ def make_world(folder: Path, *, fails: bool = False, runs: bool = True) -> Path:
     return folder
 
 
-def scene(folder: Path, *, runs: bool = True, within: float = 20.0) -> Scene:
-    """Return what an action needs that brings the place to the wanted version."""
-    spawning.SERVER_MODULE = "actions.light_server"
+def scene(
+    folder: Path,
+    *,
+    runs: bool = True,
+    within: float = 20.0,
+    number: int = 0,
+    back: bool = False,
+    light: bool = True,
+) -> Scene:
+    """Return what an action needs that brings the place to the wanted version.
+
+    Args:
+        within: seconds after which its verification is given up.
+        number: of the action, where a world sees several.
+        back: from the new version to the old one.
+        light: its servers need no MLflow.
+    """
+    if light:
+        spawning.SERVER_MODULE = "actions.light_server"
+    before, after = (AFTER, BEFORE) if back else (BEFORE, AFTER)
+    model = folder / ("old" if back else "new")
     servers = folder / "servers"
     step = Step(
         id="process",
@@ -51,15 +69,15 @@ def scene(folder: Path, *, runs: bool = True, within: float = 20.0) -> Scene:
         title="hand over",
         effect="",
         undo="hand back",
-        arguments=arguments(folder / "new", BEFORE if runs else None, AFTER),
+        arguments=arguments(model, before if runs else None, after),
     )
     plan = Plan(
-        id="20261126T043208Z-1f2e3d4c",
+        id=f"20261126T043208Z-{number:08x}",
         kind=ActionKind.ROLLBACK,
         environment=ENVIRONMENT,
         model=MODEL,
-        before=_version(BEFORE) if runs else None,
-        after=_version(AFTER),
+        before=_version(before) if runs else None,
+        after=_version(after),
         steps=(step,),
         preconditions=(),
         verification=Verification(answers=3, seconds=0.05, within=within),

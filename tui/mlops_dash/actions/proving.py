@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
+import stat
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,7 +122,9 @@ def input_example(folder: object) -> Sample:
 
 
 def _read(path: str, limit: int) -> bytes:
-    with open(path, "rb") as file:
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe would never end
+            raise OSError(errno.EINVAL, "it is no file")
         data = file.read(limit + 1)
     if len(data) > limit:
         raise ValueError("too large")

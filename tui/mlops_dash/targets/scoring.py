@@ -290,8 +290,14 @@ async def run(
     if standby is None:
         service.serve_at(listening)
     name = control.control_name(token)
-    controlling = control.listen(name)
-    control.attend(controlling, service.answer)
+    try:
+        controlling = control.listen(name)
+    except OSError as error:  # a file system without sockets: the model is served all the same
+        print(f"no control socket, so its version cannot be changed: {error}", file=sys.stderr, flush=True)
+        if standby is not None:
+            return 1
+    else:
+        control.attend(controlling, service.answer)
     forgotten = loop.create_task(service.leave_if_forgotten())
 
     def take_away() -> None:
