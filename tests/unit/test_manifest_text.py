@@ -383,7 +383,8 @@ def test_what_is_no_version(version: str) -> None:
     ("path", "right"),
     [("a/b.yaml", True), ("a.json", True), ("A.YML", True), ("../a.yaml", False), ("/a.yaml", False),
      ("a//b.yaml", False), ("a/./b.yaml", False), (".git/a.yaml", False), ("x/.GIT/a.yaml", False),
-     ("a.txt", False), ("", False), ("C:/a.yaml", False), ("a\\b.yaml", False), ("a\nb.yaml", False), ("--x.yaml", True)],
+     ("a.txt", False), ("", False), ("C:/a.yaml", False), ("a\\b.yaml", False),
+     ("a\nb.yaml", False), ("--x.yaml", True)],
 )  # fmt: skip
 def test_paths(path: str, right: bool) -> None:
     assert (path_problem(path) is None) is right

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlops_dash.actions.git_orphans import end_orphans, noted
 from mlops_dash.actions.git_writing import GitWriter
 from mlops_dash.domain.manifests import is_remote
 from mlops_dash.domain.secrets import scrub
@@ -71,6 +72,7 @@ class Remote:
         self.name = name
         self.git = GitWriter(place.root)
         self.address = self._checked()
+        end_orphans(place.root)
 
     def _checked(self) -> str:
         listed = self.git.run("config", "-z", "--show-scope", "--list").decode("utf-8", "surrogateescape")
@@ -147,12 +149,13 @@ class Remote:
             GitError: it took too long: what became of it is not known.
         """
         (new, *_) = hashes(new, *([expected] if expected else []))
-        said = self.git.answered(
-            "push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no",
-            "--no-signed", f"--force-with-lease={ref}:{expected or ''}", "--end-of-options", self.name,
-            f"{new}:{ref}",
-            deadline=PUSH_WITHIN, settings=((f"remote.{self.name}.mirror", "false"),),
-        )  # fmt: skip
+        with noted(self.place.root):
+            said = self.git.answered(
+                "push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no",
+                "--no-signed", f"--force-with-lease={ref}:{expected or ''}", "--end-of-options", self.name,
+                f"{new}:{ref}",
+                deadline=PUSH_WITHIN, settings=((f"remote.{self.name}.mirror", "false"),),
+            )  # fmt: skip
         verdict = _VERDICT.search(said.output)
         if verdict is None:
             return Pushed(False, reason=said.reason)
