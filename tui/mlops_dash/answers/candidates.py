@@ -8,19 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from mlops_dash.answers.facts import Asks, RunsFacts, load_runs, moment
+from mlops_dash.answers.facts import Asks, moment
 from mlops_dash.answers.history import Evidenced, chosen
-from mlops_dash.answers.history_evidence import key_of
 from mlops_dash.answers.live import metric_rules
 from mlops_dash.answers.serving import plain_version
-from mlops_dash.answers.timeline import Point, Timeline
+from mlops_dash.answers.timeline import Point, Timeline, same
 from mlops_dash.config import Config
 from mlops_dash.domain.changes import Aspect, Candidate, Change, Evidence
 from mlops_dash.domain.metrics import primary_metric
 from mlops_dash.domain.plans import ActionKind, Outcome
 from mlops_dash.errors import UsageError
 
-_DESCRIBED = 200  # versions whose runs are looked at: those that were live, then the newest
+_DESCRIBED = 100  # versions whose runs are looked at: those that were live, then the newest
 
 
 @dataclass(slots=True)
@@ -71,7 +70,7 @@ def candidates(
             where[plain_version(other.serving.live)].append(other.environment)
     names = [*past, *(name for name in registered if name not in past)]
     runs = [registered[name]["run_id"] for name in names[:_DESCRIBED] if name in registered]
-    facts = load_runs(store, [run_id for run_id in runs if run_id])
+    facts = _facts(store, [run_id for run_id in runs if run_id], config)
     found = []
     for name in names:
         row, time = registered.get(name), past.get(name)
@@ -90,8 +89,8 @@ def candidates(
                 current=name in present and (live is None or name == plain_version(live)),
                 created_at=moment(row["created_at"]) if row is not None else None,
                 commit=row["commit_hash"] if row is not None else None,
-                data=_data(facts, run_id, row["digest"] if row is not None else None),
-                metrics=_metrics(facts, run_id, config),
+                data=facts.data.get(run_id or "", ()),
+                metrics=facts.metrics.get(run_id or "", ()),
                 live_in=tuple(where.get(name, ())),
             )
         )
@@ -168,8 +167,9 @@ def _past(line: Timeline, changes: Sequence[Change]) -> dict[str, _Past]:
         if following is not None and (following.record is not None or following.may_be(point.version)):
             past.seconds += (following.at - point.at) / timedelta(seconds=1)
             past.last = max(past.last, following.at)
-        if point.stint is not None and point.stint.healthy is not None and point.at >= point.stint.first:
-            past.healthy = bool(past.healthy) or point.stint.healthy
+        stint = point.stint
+        if stint is not None and stint.healthy is not None and same(stint.version, point.version):
+            past.healthy = bool(past.healthy) or stint.healthy
     for change in changes:
         if (
             change.after is not None
@@ -182,18 +182,27 @@ def _past(line: Timeline, changes: Sequence[Change]) -> dict[str, _Past]:
     return dict(sorted(found.items(), key=lambda item: -item[1].order))
 
 
-def _data(facts: RunsFacts, run_id: str | None, first: str | None) -> tuple[str, ...]:
-    found = [data.digest for data in facts.data.get(run_id or "", ())] or ([first] if first else [])
-    return tuple(dict.fromkeys(found))
+@dataclass(slots=True)
+class _Facts:
+    """What is known of the versions' runs, by run id."""
+
+    data: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    metrics: dict[str, tuple[tuple[str, float], ...]] = field(default_factory=dict)
 
 
-def _metrics(facts: RunsFacts, run_id: str | None, config: Config) -> tuple[tuple[str, float], ...]:
-    run = facts.runs.get(run_id or "")
-    if run is None:
-        return ()
-    primary = primary_metric(run.metrics, metric_rules(config))
-    names = sorted(run.metrics, key=lambda name: (name != primary, name))
-    return tuple((name, run.metrics[name]) for name in names)
-
-
-__all__ = ["candidates", "key_of", "known_bad"]
+def _facts(store: Asks, run_ids: Sequence[str], config: Config) -> _Facts:
+    found = _Facts()
+    if not run_ids:
+        return found
+    for row in store.records("candidates_data", run_ids=run_ids):
+        found.data[row["run_id"]] = (*found.data.get(row["run_id"], ()), row["digest"])
+    values: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in store.records("run_metrics", run_ids=run_ids):
+        if row["value"] is not None:
+            values[row["run_id"]][row["key"]] = row["value"]
+    rules = metric_rules(config)
+    for run_id, of_run in values.items():
+        primary = primary_metric(of_run, rules)
+        names = sorted(of_run, key=lambda name: (name != primary, name))
+        found.metrics[run_id] = tuple((name, of_run[name]) for name in names)
+    return found

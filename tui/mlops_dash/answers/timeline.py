@@ -100,7 +100,7 @@ class Timeline:
 
     def _seen(self, former: Point | None, point: Point, aspect: Aspect) -> Change:
         """A change that nobody wrote down, or the first that was ever seen."""
-        stint = point.stint if point.stint is not None and point.at >= point.stint.first else None
+        stint = point.stint if point.stint is not None and same(point.stint.version, point.version) else None
         return Change(
             self.environment,
             self.model,
