@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -20,6 +21,7 @@ from mlops_dash.ui.dashboard import Dashboard
 from mlops_dash.ui.remembered import Memory, Remembered, used
 from mlops_dash.ui.screens.runs_cells import name_line
 from mlops_dash.ui.widgets.lines import width_of
+from mlops_dash.ui.widgets.run_table import RunTable
 from replacing import replace
 from ui.answers import HandBoard
 from ui.driving import LARGE, SMALL, dashboard, line_with, lines, press, said, settle, text
@@ -51,6 +53,32 @@ async def test_what_is_typed_before_the_prompt_is_there_is_typed_into_it() -> No
         assert isinstance(prompt, Input)
         assert prompt.value == "fit-1"
         assert "11 of 40 runs" in lines(pilot)[1]
+
+
+async def test_keys_that_reach_the_table_late_are_typed_into_the_prompt_and_no_commands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = asyncio.Event()
+
+    async def slow(table: RunTable, event: Key) -> None:
+        if event.key == "i":  # it was sent to the table before the prompt took the keys
+            await opened.wait()
+
+    monkeypatch.setattr(RunTable, "on_key", slow, raising=False)
+    async with dashboard() as pilot:
+        await press(pilot, "2")
+        for key in ("slash", *"fit-1"):
+            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
+        while not isinstance(pilot.app.screen.focused, Input):
+            await asyncio.sleep(0)
+        for _ in range(50):  # whatever would hand keys on now has its turn
+            await asyncio.sleep(0)
+        opened.set()
+        await settle(pilot)
+        prompt = pilot.app.screen.focused
+        assert isinstance(prompt, Input)
+        assert prompt.value == "fit-1"
+        assert pilot.app.current_mode == "runs"
 
 
 async def test_what_is_typed_before_a_dialog_is_there_is_typed_into_it() -> None:

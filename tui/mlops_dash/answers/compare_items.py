@@ -7,7 +7,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 from mlops_dash.answers.facts import Asks
@@ -53,17 +52,12 @@ class Subject:
     commit: str | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Board:
     store: Asks
-    config: Config
+    servings: Sequence[Serving]
     registry: Registry = field(default_factory=dict)
     tagged: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    @cached_property
-    def servings(self) -> Sequence[Serving]:
-        """What is live where: found only if a reference may name it."""
-        return all_serving(self.store, self.config)
 
 
 def subjects(store: Asks, config: Config, refs: Sequence[str], enrich: Enrich) -> tuple[Subject, ...]:
@@ -77,7 +71,7 @@ def subjects(store: Asks, config: Config, refs: Sequence[str], enrich: Enrich) -
             f"{len(refs)} reference{'' if len(refs) == 1 else 's'} cannot be compared",
             f"name {FEWEST} to {MOST} environments, model versions or runs",
         )
-    board = _Board(store, config)
+    board = _Board(store, all_serving(store, config))
     nodes = _resolved(board, refs, enrich)
     found = [_named(board, ref, nodes[ref]) for ref in refs]
     _load_versions(board, found)
@@ -86,11 +80,9 @@ def subjects(store: Asks, config: Config, refs: Sequence[str], enrich: Enrich) -
 
 def _resolved(board: _Board, refs: Sequence[str], enrich: Enrich) -> dict[str, str]:
     """Return the node of each reference; all whole run ids are looked up with one question."""
-    plain = {ref: ref.strip() for ref in refs}
-    if not all(name.startswith("run:") for name in plain.values()):
-        environments = {s.environment for s in board.servings}
-        environments |= {f"{s.environment}/{s.model}" for s in board.servings}
-        plain = {ref: name for ref, name in plain.items() if not {ref, name} & environments}
+    environments = {s.environment for s in board.servings}
+    environments |= {f"{s.environment}/{s.model}" for s in board.servings}
+    plain = {ref: ref.strip() for ref in refs if not {ref, ref.strip()} & environments}
     ids = {ref: name.removeprefix("run:") for ref, name in plain.items()}
     rows = board.store.records("runs", run_ids=sorted(set(ids.values()))) if ids else []
     known = {row["run_id"] for row in rows}
@@ -139,7 +131,7 @@ def _environment(ref: str, serving: Serving) -> Subject:
         version=serving.shown,
         run_id=serving.run_id,
         notes=tuple(notes),
-        commit=declared.code if declared is not None and tagged else None,
+        commit=declared.commit if declared is not None and tagged else None,
     )
 
 
