@@ -141,17 +141,17 @@ def difference(project: Project, plan: Plan, within: float | None) -> PlanDiffer
     rules = metric_rules(project.config)
     after = f"models:/{plan.model}/{plan.after.version}"
     before = f"models:/{plan.model}/{plan.before.version}" if plan.before is not None else None
-    try:
-        answer = project.compare(before or after, after, within=within)
-    except UsageError as error:
-        if before is None:
-            return PlanDifference(None, PlanSide(plan.after.version), unknown=(error.message,))
-        # what serves may be a version that nobody knows
-        answer = project.compare(after, after, within=within)
-        alone = plan_difference(answer, None, plan.after.version, rules)
-        return _with_unknown(alone, error.message)
-    told = plan.before.version if plan.before is not None else None
-    return plan_difference(answer, told, plan.after.version, rules)
+    problem: str | None = None
+    for first in dict.fromkeys((before or after, after)):
+        try:
+            answer = project.compare(first, after, within=within)
+        except UsageError as error:  # what serves, or is wanted, may be a version that nobody knows more of
+            problem = problem or error.message
+            continue
+        told = plan.before.version if plan.before is not None and first == before else None
+        found = plan_difference(answer, told, plan.after.version, rules)
+        return found if problem is None else _with_unknown(found, problem)
+    return PlanDifference(None, PlanSide(plan.after.version), unknown=(problem,) if problem else ())
 
 
 def _with_unknown(found: PlanDifference, reason: str) -> PlanDifference:

@@ -91,7 +91,7 @@ def known_version(store: Asks, servings: Sequence[Serving], place: Serving, vers
     """Return a version by its immutable ids.
 
     Raises:
-        UsageError: neither registry nor tags know it; names the nearest.
+        UsageError: neither registry nor tags nor manifests know it; names the nearest.
     """
     return _known(store, servings, place, version).version
 
@@ -106,6 +106,9 @@ def _known(store: Asks, servings: Sequence[Serving], place: Serving, version: st
     if tagged:
         best = next((one for one in tagged if one["version"] == version), tagged[0])
         return Wanted(Version(model, best["version"], commit=best["commit_hash"]))
+    declared = [row["version"] for row in store.records("plan_manifest_versions", model=model)]
+    if version in declared:
+        return Wanted(Version(model, version))
     raise UsageError(
         f"there is no version {visible(version, 80)!r} of {visible(model, 80)}",
         nearest(version, _versions(store, servings, model), "versions and environments"),
@@ -163,7 +166,9 @@ def _referred(store: Asks, servings: Sequence[Serving], place: Serving, text: st
 
 
 def _versions(store: Asks, servings: Sequence[Serving], model: str) -> list[str]:
-    known = [str(row["version"]) for row in store.records("model_versions_named") if row["name"] == model]
+    named = store.records("model_versions_named")
+    known = [str(row["version"]) for row in named if row["name"] == model]
+    known += [row["version"] for row in store.records("plan_manifest_versions", model=model)]
     known.sort(key=lambda version: (len(version), version), reverse=True)
     return [*known, *(s.environment for s in servings if s.model == model)]
 
