@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,13 +25,13 @@ from actions.scenes_process import end_all, processes, served
 from actions.served_models import ENVIRONMENT, MODEL, arguments, hand, listen_in, make_model, start
 from mlops_dash.actions import handover, proving, spawning
 from mlops_dash.actions.hands import Standing
-from mlops_dash.actions.hands.process import ProcessHand
 from mlops_dash.actions.servers import down, up
 from mlops_dash.actions.serving import Wanted
 from mlops_dash.config import ProcessTarget
 from mlops_dash.domain.environments import Health
 from mlops_dash.errors import DashError, RefusedError
 from mlops_dash.targets.base import Place
+from mlops_dash.targets.control import control_name
 from mlops_dash.targets.observe import ask_all, make_target
 from mlops_dash.targets.process import (
     ServerRecord,
@@ -353,30 +355,27 @@ def test_what_is_being_answered_is_answered_by_the_old_version(
     busy.close()
 
 
-def test_one_of_two_at_once_wins_and_the_other_is_told_who(
-    world: Path, servers: Path, four: ServerRecord, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("rounds", [4, pytest.param(100, marks=pytest.mark.campaign)])
+def test_fault_61_one_of_two_at_once_wins_and_the_other_is_told_who(
+    world: Path, servers: Path, four: ServerRecord, monkeypatch: pytest.MonkeyPatch, rounds: int
 ) -> None:
     monkeypatch.setattr(spawning, "LOCK_WITHIN", 0.05)
-    models = {version: make_model(world / version, version) for version in ("5", "6")}
+    places = {"4": world / "4"} | {version: make_model(world / version, version) for version in ("5", "6")}
     live = "4"
-    for _ in range(6):
-        aims = [version for version in (*models, "4") if version != live][:2]
-        places = models | {"4": world / "4"}
-        hands = [hand(servers, arguments(places[aim], live, aim)) for aim in aims]
+    for _ in range(rounds):
+        aims = [version for version in places if version != live]
         together = threading.Barrier(2)
 
-        def change(
-            number: int, hands: list[ProcessHand] = hands, together: threading.Barrier = together
-        ) -> str:
+        def change(aim: str, live: str = live, together: threading.Barrier = together) -> str:
             together.wait()
             try:
-                hands[number].act(lambda *_: None)
+                hand(servers, arguments(places[aim], live, aim)).act(lambda *_: None)
             except RefusedError as error:
                 return str(error)
             return ""
 
         with ThreadPoolExecutor(2) as pool:
-            said = list(pool.map(change, range(2)))
+            said = list(pool.map(change, aims))
         assert sorted(map(bool, said)) == [False, True]
         told = next(filter(None, said))
         assert f"(process {os.getpid()})" in told or "started by" in told
@@ -459,6 +458,58 @@ def test_an_old_server_serves_again_when_the_new_one_ended_too_early(
     assert changing.look().begun is False
     assert read_record(servers, *NAMES) == four
     assert [process.pid for process in processes(world)] == [four.pid]
+
+
+def test_a_standby_that_is_killed_while_it_loads_costs_nothing(
+    world: Path, servers: Path, four: ServerRecord
+) -> None:
+    model = make_model(world / "5", "5")
+    os.mkfifo(model / "gate")
+    changing = hand(servers, arguments(model, "4", "5"))
+    _, note = listen_in()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(changing.act, note)
+        until(lambda: changing.look().begun)
+        standby = read_crew(servers, *NAMES).standby
+        assert standby is not None
+        os.kill(standby.pid, signal.SIGKILL)
+        with pytest.raises(DashError, match="ended"):
+            done.result()
+    assert not changing.look().begun
+    assert [process.pid for process in processes(world)] == [four.pid]
+
+
+def test_a_server_without_a_control_socket_serves_all_the_same(world: Path, servers: Path) -> None:
+    servers.mkdir()
+    token = "c" * 32
+    (servers / control_name(token)).mkdir()  # in the way
+    model = make_model(world / "4", "4")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        command = [sys.executable, "-m", "actions.light_server", "--token", token, "--model-path", str(model)]
+        command += ["--metadata", '{"version": "4"}', "--fd", str(listening.fileno())]
+        process = subprocess.Popen(
+            command, cwd=servers, stdin=subprocess.PIPE, pass_fds=[listening.fileno()], stderr=subprocess.PIPE
+        )
+        with process:
+            assert process.stdin is not None
+            process.stdin.write(b"go\n")
+            process.stdin.close()
+            connection = http.client.HTTPConnection(*listening.getsockname(), timeout=60)
+            connection.request("GET", "/ready")
+            assert connection.getresponse().status == 200
+            connection.close()
+            process.terminate()
+            assert process.stderr is not None
+            assert b"no control socket" in process.stderr.read()
+
+
+def test_a_server_that_nobody_wrote_down_does_not_begin(world: Path, servers: Path) -> None:
+    servers.mkdir()
+    command = [sys.executable, "-m", "actions.light_server", "--token", "t", "--model-path", "m"]
+    command += ["--metadata", "{}", "--fd", "0"]
+    done = subprocess.run(command, cwd=servers, input=b"", capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert list(servers.iterdir()) == []
 
 
 def test_a_long_path_is_no_obstacle(world: Path) -> None:

@@ -68,16 +68,30 @@ def locked(folder: Path, environment: str, model: str) -> Iterator[None]:
                 break
             except OSError:
                 if time.monotonic() > give_up_at:
-                    who = visible(lock.read(200).decode("utf-8", "replace")) or "another mlops-dash"
                     raise RefusedError(
-                        f"The server of {environment} is being changed by {who}.", "Wait for it, look again."
+                        f"The server of {environment} is being changed by {_holder(lock.fileno())}.",
+                        "Wait for it, look again.",
                     ) from None
                 time.sleep(_PAUSE)
-        with suppress(OSError):  # only words for others
-            lock.truncate(0)
-            lock.write(f"{user() or 'somebody'} (process {os.getpid()})".encode())
-            lock.flush()
-        yield
+        try:
+            with suppress(OSError):  # only words for others
+                words = f"{user() or 'somebody'} (process {os.getpid()})".encode()
+                os.pwrite(lock.fileno(), words, 0)
+                os.ftruncate(lock.fileno(), len(words))
+            yield
+        finally:
+            with suppress(OSError):
+                os.ftruncate(lock.fileno(), 0)
+
+
+def _holder(lock: int) -> str:
+    """Say who holds a lock: they write it down a moment after they got it."""
+    for _ in range(10):
+        who = os.pread(lock, 200, 0)
+        if who:
+            return visible(who.decode("utf-8", "replace"))
+        time.sleep(_PAUSE)
+    return "another mlops-dash"
 
 
 def spawn(
