@@ -185,13 +185,13 @@ def _act(work: Work, step: Step, attempt: int) -> Outcome | None:
     except JournalError:
         raise
     except OutcomeUnknownError as error:
-        work.note(step)(str(error), {})
+        work.note(step)(error.message, {"remedy": error.remedy})
         return Outcome.UNKNOWN
     except RefusedError as error:
-        work.fail(step, str(error), refused=attempt == 0)
+        work.fail(step, error.message, error.remedy, refused=attempt == 0)
         return Outcome.FAILED
     except DashError as error:
-        work.fail(step, str(error))
+        work.fail(step, error.message, error.remedy)
         return Outcome.FAILED
     except Exception as error:  # noqa: BLE001 - a fault of a hand's own: its system is asked what became of it
         work.note(step)(fault(error), {})

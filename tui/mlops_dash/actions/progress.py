@@ -25,6 +25,7 @@ class Progress:
         accepted: steps that their systems took.
         undone: steps that were taken back.
         failed: why it goes back; ``None`` while it goes forward.
+        remedy: what to do about it.
         refused: that was a refusal: the step that it was about has changed nothing.
         last: what the outcome was when it was told last.
         at: when something happened last.
@@ -35,6 +36,7 @@ class Progress:
     undone: set[str] = field(default_factory=set)
     failed: str | None = None
     refused: bool = False
+    remedy: str | None = None
     last: Outcome | None = None
     at: datetime | None = None
 
@@ -57,6 +59,7 @@ class Progress:
                 case EventKind.NOTE if "failed" in event.evidence:
                     found.failed = str(event.evidence["failed"])
                     found.refused = event.evidence.get("refused") is True
+                    found.remedy = event.evidence.get("remedy")
                     if found.refused:
                         found.sent.discard(step)
                 case EventKind.OUTCOME:
@@ -124,16 +127,17 @@ class Work:
         if known is not None and step is not None:
             known.add(step.id)
 
-    def fail(self, step: Step | None, words: str, *, refused: bool = False) -> None:
+    def fail(
+        self, step: Step | None, words: str, remedy: str | None = None, *, refused: bool = False
+    ) -> None:
         """Write down that it goes back from here on, and why.
 
         Args:
             refused: this step has changed nothing.
         """
-        self.log.append(
-            EventKind.NOTE, step.id if step else None, words, {"failed": words, "refused": refused}
-        )
-        self.progress.failed, self.progress.refused = words, refused
+        told = {"failed": words, "refused": refused, "remedy": remedy}
+        self.log.append(EventKind.NOTE, step.id if step else None, words, told)
+        self.progress.failed, self.progress.refused, self.progress.remedy = words, refused, remedy
         if refused and step is not None:
             self.progress.sent.discard(step.id)
 

@@ -54,7 +54,7 @@ def go_back(work: Work) -> Outcome:
     if not changed:
         words += "; nothing was changed"
     outcome = Outcome.FAILED if changed or not progress.refused else Outcome.REFUSED
-    remedy = "mlops-dash live shows what is live now." if account.left else None
+    remedy = "mlops-dash live shows what is live now." if account.left else progress.remedy
     return work.end(outcome, words, remedy, undone=account.undone, left=account.left)
 
 

@@ -8,6 +8,7 @@ does is in the journal, which the screen and the command line follow.
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import subprocess
 import sys
@@ -31,6 +32,7 @@ MODULE = "mlops_dash.project.agent_main"
 BEGIN_WITHIN = 60.0
 """Seconds until an agent that was told to go has begun or refused."""
 _LOG = "agents.log"
+_ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception): ")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,7 +216,7 @@ class Agent:
         return True
 
     def _ended(self) -> tuple[str, str]:
-        words = _last_line(self._log)
+        words = _last_words(self._log)
         return (
             f"The agent ended before it began{f': {words}' if words else ''}; nothing was changed.",
             f"Its log is {self._log}.",
@@ -261,11 +263,14 @@ def _told(line: bytes) -> _Told | None:
         return None
 
 
-def _last_line(path: Path) -> str | None:
+def _last_words(path: Path) -> str | None:
+    """Return what an agent's log says last: the error in a traceback, else its last line."""
     from mlops_dash.domain.secrets import scrub
     from mlops_dash.domain.text import visible
 
-    with suppress(OSError):
-        lines = path.read_text("utf-8", "replace").split("\n")
-        return next((visible(scrub(line.strip()), 200) for line in reversed(lines) if line.strip()), None)
-    return None
+    try:
+        lines = [line.strip() for line in path.read_text("utf-8", "replace").split("\n") if line.strip()]
+    except OSError:
+        return None
+    errors = [line for line in lines if _ERROR.match(line)]
+    return visible(scrub((errors or lines)[-1]), 300) if lines else None

@@ -42,8 +42,12 @@ def main() -> int:
     order = _order()
     if order is None:
         return 0
-    options = msgspec.convert(order["options"], Options)
-    with closing(_Acting(options)) as agent:
+    try:
+        acting = _Acting(msgspec.convert(order["options"], Options))
+    except DashError as error:
+        _say("refused", message=error.message, remedy=error.remedy)
+        return error.exit_code
+    with closing(acting) as agent:
         if order.get("resume"):
             agent.finish()
         else:
