@@ -174,6 +174,23 @@ def test_a_server_is_changed_though_a_stage_declares_it_and_the_drift_is_told() 
     assert "drift" in declared.detail
 
 
+@pytest.mark.parametrize(
+    ("basis", "before", "told"),
+    [
+        (Basis.OBSERVED, V6, "declared for production already, but production serves version 6"),
+        (Basis.UNKNOWN, None, "declared for production already, but production does not say what it serves"),
+        (Basis.UNKNOWN, V4, "declared for production already, but production does not say what it serves"),
+    ],
+)
+def test_what_is_declared_and_not_served_is_not_called_there(
+    basis: Basis, before: Version | None, told: str
+) -> None:
+    known = facts(target="http", asks=True, basis=basis, before=before, alias=AliasFacts("production", "4"))
+    with pytest.raises(RefusedError, match=told):
+        make_plan(known)
+    assert make_plan(replace(known, basis=Basis.OBSERVED, before=V4)).steps == ()
+
+
 def test_what_is_known_to_be_bad_and_what_is_only_declared_elsewhere_is_told() -> None:
     plan = make_plan(facts(bad="rolled back from on 2026-11-20", source="staging", source_observed=False))
     told = {one.id: one for one in plan.preconditions}

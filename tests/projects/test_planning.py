@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from mlops_dash.actions.reasons import with_reason
 from mlops_dash.domain.plans import ActionKind, EventKind, Plan, Precondition, Tick, Verification
 from mlops_dash.errors import RefusedError, UsageError
 from mlops_dash.project import Project, open_project
+from targets.loopback import Loopback, Request, response
 
 ROLLBACK, PROMOTE = ActionKind.ROLLBACK, ActionKind.PROMOTE
 
@@ -251,3 +253,51 @@ def test_the_window_in_which_a_change_is_verified_is_configured(project: Project
         plan = other.plan(ROLLBACK, "production", to="3")
     assert plan.verification == Verification(10, 30.0, 300.0, asks=True)
     assert [step.kind for step in plan.steps] == ["alias"]
+
+
+class Served:
+    """A model server that says which version it serves, until it is told to say another, or nothing."""
+
+    def __init__(self) -> None:
+        self.version: str | None = "4"
+        self.server = Loopback(self._answer)
+
+    def _answer(self, request: Request, _: socket.socket) -> bytes:
+        if self.version is None:
+            return response(503, {"error": "starting"})
+        return response(200, {"version": self.version})
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    made = Served()
+    yield made
+    made.server.close()
+
+
+def test_faults_57_59_and_62_what_a_target_says_counts(tmp_path: Path, served: Served) -> None:
+    target = (
+        f'target = {{ kind = "http", url = "{served.server.url}", identity = "/", version = "$.version" }}\n'
+    )
+    config = CONFIG.replace("protected = true\n", target)
+    with open_project(team(tmp_path / "project", config)) as project:
+        project.refresh()
+        project.observe()
+        plan = project.plan(ROLLBACK, "production", to="3")
+        assert [step.kind for step in plan.steps] == ["alias"]
+        assert plan.verification.asks
+        found = looked_at(project, plan)
+        assert found["unchanged"].title == "production still serves version 4"
+        assert (found["unchanged"].tick, found["target"].tick) == (Tick.HOLDS, Tick.HOLDS)
+
+        served.version = "5"
+        found = looked_at(project, plan)["unchanged"]
+        assert (found.tick, found.blocking) == (Tick.FAILS, True)
+        assert found.detail == "it serves version 5 now"
+        with pytest.raises(RefusedError, match="declared for production already, but production serves"):
+            project.plan(ROLLBACK, "production", to="4")
+
+        served.version = None
+        found = looked_at(project, plan)
+        assert (found["unchanged"].tick, found["unchanged"].blocking) == (Tick.UNKNOWN, False)
+        assert found["target"].tick is Tick.UNKNOWN

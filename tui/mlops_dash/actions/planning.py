@@ -131,6 +131,8 @@ def make_plan(facts: Facts) -> Plan:
     """
     _check(facts)
     steps = tuple(_steps(facts))
+    if not steps:
+        _check_there(facts)
     return Plan(
         id=f"{facts.made_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{facts.token}",
         kind=facts.kind,
@@ -163,6 +165,19 @@ def _check(facts: Facts) -> None:
             f"set an alias {visible(facts.stage.lower(), 80)} of {visible(facts.model, 80)}: it then decides,"
             " and can be moved",
         )
+
+
+def _check_there(facts: Facts) -> None:
+    """Refuse to call a version there that is declared, while another one serves, or who knows which."""
+    serves = facts.before.version if facts.before is not None and facts.basis is Basis.OBSERVED else None
+    if not facts.asks or serves == facts.after.version:
+        return
+    place, version = visible(facts.environment, 80), visible(facts.after.version, 80)
+    found = f"serves version {visible(serves, 80)}" if serves is not None else "does not say what it serves"
+    raise RefusedError(
+        f"version {version} is declared for {place} already, but {place} {found}",
+        "see what keeps the server from following: nothing that is changed from here would",
+    )
 
 
 def _steps(facts: Facts) -> Iterator[Step]:
