@@ -359,3 +359,15 @@ def test_as_a_frame(project: Project) -> None:
     assert str(frame["at"].dtype).startswith("datetime64")
     then = project.history(at=datetime.now(UTC) - timedelta(days=1)).to_pandas()
     assert set(then["basis"]) == {"unknown"}
+
+
+def test_sql_joins_with_the_history(project: Project, folder: Path) -> None:
+    move(folder, "production", "5")
+    project.refresh()
+    answer = project.sql(
+        "select c.before, c.after, c.evidence, c.healthy, c.changed_at >= c.not_before, v.run_id is not null "
+        "from changes c join versions v on v.model = c.model and v.version = c.after "
+        "where c.environment = 'production' and c.before is not null"
+    )
+    assert answer.rows == (("4", "5", "seen", None, True, True),)
+    assert len(project.sql("from changes").rows) == len(project.history().changes)

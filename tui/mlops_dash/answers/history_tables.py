@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_dash.answers.history import HistoryAnswer
 from mlops_dash.domain.changes import Change, WasLive
+from mlops_dash.domain.text import storable
+from mlops_dash.sources.base import Apply, Batch
+from mlops_dash.sources.columns import Columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,3 +54,28 @@ def history_frame(answer: HistoryAnswer) -> pd.DataFrame:
     for column in set(columns) & {"at", "not_before", "since", "until", "evidence_from", "evidence_until"}:
         frame[column] = pd.to_datetime(frame[column], utc=True)
     return frame
+
+
+def changes_batch(answer: HistoryAnswer) -> Batch:
+    """Return the changes as a batch that replaces the table ``live_change``."""
+    if not answer.changes:
+        return Batch("live_change", None, Apply.REPLACE)
+    found = {column: [getattr(c, column) for c in answer.changes] for column in CHANGE_COLUMNS}
+    texts = {_NAMES.get(column, column): list(map(_text, found[column])) for column in CHANGE_COLUMNS}
+    times = {_NAMES.get(n, n): [_milliseconds(at) for at in found[n]] for n in ("at", "not_before")}
+    healthy = found["healthy"]
+    for column in (*times, "healthy"):
+        del texts[column]
+    table = Columns(texts=texts, integers=times, booleans={"healthy": healthy})
+    return Batch("live_change", table, Apply.REPLACE)
+
+
+_NAMES = {"at": "changed_at", "by": "who", "commit": "commit_hash"}
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else storable(str(value))
+
+
+def _milliseconds(at: datetime | None) -> int | None:
+    return round(at.timestamp() * 1000) if at is not None else None

@@ -284,14 +284,17 @@ class Project(RunQuestions, ActionQuestions):
     def sql(self, query: str, limit: int | None = None) -> TableAnswer:
         """Answer a question in DuckDB's SQL over everything read so far; it can change nothing.
 
-        The view ``live`` is the answer of :meth:`live` at this moment.
+        The view ``live`` is the answer of :meth:`live` at this moment, ``changes`` that of :meth:`history`.
 
         Raises:
             StoreError: DuckDB does not understand it; says why.
         """
         from mlops_dash.answers.board_table import board_batch
+        from mlops_dash.answers.history_tables import changes_batch
 
         self.store.apply(board_batch(self.live()))
+        if "changes" in query.casefold():
+            self.store.apply(changes_batch(self.history()))
         if self._refresher is not None:
             self._refresher.save()
         columns, rows = self.store.sql(query, limit)

@@ -108,3 +108,10 @@ create table live_board (
   drift boolean, health varchar, since bigint, who varchar, run_id varchar, commit_hash varchar, behind bigint,
   metric varchar, value double, asked_at bigint
 );
+
+-- the history as it was when SQL was last asked for it
+create table live_change (
+  environment varchar, model varchar, aspect varchar, before varchar, after varchar, changed_at bigint, not_before bigint,
+  who varchar, evidence varchar, kind varchar, outcome varchar, reason varchar, healthy boolean, action_id varchar,
+  undoes varchar, audit_run varchar, host varchar, commit_hash varchar
+);

@@ -78,6 +78,12 @@ create view live as
 select * replace (moment(since) as since, moment(asked_at) as asked_at) from live_board;
 comment on view live is 'the Live board: what is live in each environment, and on what basis';
 
+create view changes as
+select environment, model, aspect, before, after, moment(changed_at) as changed_at, moment(not_before) as not_before, who as "by", evidence,
+  kind, outcome, reason, healthy, action_id, undoes, audit_run, host, commit_hash
+from live_change;
+comment on view changes is 'the history of what is live: who changed what, when and why, and how it is known';
+
 create view sources as
 select name, kind, status, moment(as_of) as as_of, counts, detail from source_state;
 comment on view sources is 'what was read, when, and what failed';
