@@ -299,6 +299,46 @@ def test_what_targets_answered_decides_and_outlives_the_process(project: Project
         assert (found.version, found.basis) == ("5", "observed")
 
 
+def test_a_server_that_names_only_its_run_is_seen_once_the_registry_knows_the_run(
+    project: Project, folder: Path
+) -> None:
+    from mlops_dash.domain.environments import Health, Observation
+
+    def answered() -> None:
+        asked = datetime.now(UTC)
+        seen = Observation("shop", "progression", "http", asked, True, Health.HEALTHY, run_id="f" * 32)
+        project.store.save_observations([seen])
+        project.seeing.served([seen], asked)
+
+    answered()
+    assert of(project, "shop") == []
+    with closing(sqlite3.connect(folder / "mlflow.db")) as store, store:
+        store.execute("update model_versions set run_id = ? where version = 3", ("f" * 32,))
+    project.refresh()
+    answered()
+    assert told(of(project, "shop")) == [(None, "3", "seen")]
+
+
+def test_a_reading_that_is_broken_off_hides_no_change(project: Project, folder: Path) -> None:
+    from mlops_dash.domain.progress import Cancelled, CancelToken
+
+    move(folder, "production", "5")
+    cancel = CancelToken()
+    apply = project.store.apply
+
+    def applied(batch: Any) -> None:
+        apply(batch)
+        cancel.cancel()
+
+    project.store.apply = applied  # type: ignore[method-assign]
+    with pytest.raises(Cancelled):
+        project.refresh(cancel=cancel)
+    project.store.apply = apply  # type: ignore[method-assign]
+    project.refresh()
+    project.refresh()
+    assert told(of(project, "production"))[0] == ("4", "5", "seen")
+
+
 # -- bounds -------------------------------------------------------------------------------------------------
 
 

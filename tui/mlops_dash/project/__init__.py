@@ -167,12 +167,16 @@ class Project(RunQuestions, ActionQuestions):
         """
         self.has_read = True
         began = datetime.now(UTC)
-        done = self.refresher.refresh(
-            thorough=thorough,
-            progress=progress or (lambda _: None),
-            cancel=cancel or CancelToken(),
-            landed=landed or (lambda: None),
-        )
+        try:
+            done = self.refresher.refresh(
+                thorough=thorough,
+                progress=progress or (lambda _: None),
+                cancel=cancel or CancelToken(),
+                landed=landed or (lambda: None),
+            )
+        except BaseException:
+            self.seeing.forget()
+            raise
         self.seeing.declared(began, changed=done.changed)
         return done
 

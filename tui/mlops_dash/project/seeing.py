@@ -32,14 +32,19 @@ class Seeing:
         self._declared: tuple[Look, ...] | None = None
         self._served: tuple[object, tuple[Look, ...]] = ((), ())
 
+    def forget(self) -> None:
+        """Look again at everything: a reading was broken off, and what it brought is not known."""
+        self._declared, self._served = None, ((), ())
+
     def declared(self, began: datetime, *, changed: bool) -> None:
         """Remember what is declared, after a refresh that began at ``began``."""
         ended = datetime.now(UTC)
+        if changed:
+            self.forget()  # what a target serves may be another version's in the registry now
         if ended - began > _MOMENT:
-            self._declared = None
             return
         try:
-            if changed or self._declared is None:
+            if self._declared is None:
                 self._declared = self._look_at_declared()
             self._saw(self._declared, began, ended)
         except DashError:

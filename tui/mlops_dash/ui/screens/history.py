@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -116,9 +117,12 @@ class HistoryScreen(BoardScreen):
             if self.answer is not None:
                 self.dash.say(f"the history could not be told: {answer}", severity="error")
         elif isinstance(answer, HistoryAnswer):
-            self._failed = None
+            former, self._failed = self._failed, None
             if topic == LIST:
+                same = self.answer is not None and replace(self.answer, as_of=answer.as_of) == answer
                 self.answer = answer
+                if same and former is None:
+                    return  # nothing to draw anew
             elif topic == THEN and answer.at == self._moment:
                 self.then = answer
         self._show()
