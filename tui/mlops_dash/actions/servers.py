@@ -53,7 +53,7 @@ def up(wanted: Wanted, settings: ProcessTarget, folder: Path, *, read_only: bool
                 return Started(record, fresh=False)
             raise RefusedError(
                 f"{wanted.environment} already serves version {record.version} of {wanted.model}.",
-                f"To serve version {wanted.version}: mlops-dash down {wanted.environment}, then up.",
+                f"To change it: mlops-dash promote {wanted.environment} --to {wanted.version}",
             )
         with bind(settings.host, settings.port, record.port if record else ANY_PORT) as bound:
             listen(bound)  # the server inherits it, so that its port answers from now on

@@ -180,10 +180,13 @@ class Service:
                 async with self._turn:
                     self._drain()
                 return {"state": self.state}, ()
-            case "leave", [] if self.state == "standby":
-                self._server.should_exit = True
-                self.state = "leaving"
-                return {"state": self.state}, ()
+            case "leave", []:
+                async with self._turn:  # one that is taking over does so first, and stays
+                    if self.state == "standby":
+                        self._server.should_exit = True
+                        self.state = "leaving"
+                    if self.state == "leaving":
+                        return {"state": self.state}, ()
         return {"error": f"not while {self.state}"}, ()
 
     async def _take(self, listening: socket.socket, others: list[socket.socket], record: str) -> Message:
