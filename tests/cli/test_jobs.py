@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.planned import team, told
+from cli.planned import alias, team, told
 from mlops_dash.actions.journal import Journal, actions_folder
 from mlops_dash.actions.reasons import with_reason
-from mlops_dash.domain.plans import ActionKind, EventKind
+from mlops_dash.cli.following import follow
+from mlops_dash.domain.plans import ActionKind, EventKind, Outcome
 from mlops_dash.project import open_project
 
 
@@ -88,3 +89,20 @@ def test_an_unknown_action_names_the_nearest(say, project: Path) -> None:
     assert said.code == 2
     assert f"'{first[:4]}' are 2 actions" in said.err
     assert say("jobs", first, "more").code == 2
+
+
+@pytest.mark.campaign
+def test_what_was_interrupted_is_finished_by_whoever_looks_next(say, project: Path) -> None:
+    with open_project(project) as opened:
+        opened.refresh()
+        plan = with_reason(opened.plan(ActionKind.PROMOTE, "production", to="6"), "better")
+        with Journal(actions_folder(opened.located.servers)).begin(plan) as log:
+            log.append(EventKind.SENT, "alias", "move the alias", {"attempt": 1})
+        # here the process that carried it out was killed
+        said = say("jobs", "--json")
+        assert said.code == 0
+        assert f"goes on with what was left undone: {plan.id}" in said.err
+        done = follow(opened, plan.id)
+    assert done.outcome is Outcome.VERIFIED
+    assert alias(project) == "6"
+    assert "resumed" in [event.kind.value for event in done.events]

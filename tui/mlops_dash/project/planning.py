@@ -6,7 +6,7 @@ import getpass
 import secrets
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -202,6 +202,9 @@ def _facts(
     live = serving.live or (declared.version if declared is not None else None)
     if serving.live is None and live == wanted.version.version and entry.asks:
         live = None  # it is declared, and does not serve
+    before, after = _with_commits(
+        project, _version(project, place, live) if live is not None else None, wanted.version
+    )
     return Facts(
         kind=kind,
         environment=serving.environment,
@@ -210,9 +213,9 @@ def _facts(
         protected=entry.place.protected,
         via=via,
         declared=declared.version if declared is not None else None,
-        before=_version(project, place, live) if live is not None else None,
+        before=before,
         basis=serving.basis,
-        after=_with_commit(project, wanted.version),
+        after=after,
         asks=entry.asks,
         actor=_actor(),
         host=visible(socket.gethostname(), 80),
@@ -256,18 +259,21 @@ def _process(target: ProcessTarget, serving: Serving) -> ProcessFacts:
 
 def _version(project: Project, place: _Place, version: str) -> Version:
     try:
-        return _with_commit(project, known_version(project.store, place.all, place.serving, version))
+        return known_version(project.store, place.all, place.serving, version)
     except UsageError:  # what serves may be a version that nobody knows
         return Version(place.serving.model, version, place.serving.run_id)
 
 
-def _with_commit(project: Project, version: Version) -> Version:
-    from dataclasses import replace
+def _with_commits(project: Project, before: Version | None, after: Version) -> tuple[Version | None, Version]:
+    """Add the commits that the versions were trained from, where their runs tell."""
+    runs = sorted({v.run_id for v in (before, after) if v is not None and v.run_id is not None})
+    rows = project.store.records("run_tags", run_ids=runs, keys=[COMMIT_TAG]) if runs else []
+    commits = {row["run_id"]: row["value"] or None for row in rows}
 
-    if version.commit is not None or version.run_id is None:
-        return version
-    rows = project.store.records("run_tags", run_ids=[version.run_id], keys=[COMMIT_TAG])
-    return replace(version, commit=next((row["value"] for row in rows if row["value"]), None))
+    def told(version: Version) -> Version:
+        return replace(version, commit=version.commit or commits.get(version.run_id or ""))
+
+    return (told(before) if before is not None else None), told(after)
 
 
 def _actor() -> str:
