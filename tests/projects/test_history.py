@@ -19,6 +19,7 @@ from mlops_dash.actions.audit import tags_of
 from mlops_dash.actions.journal import Journal, actions_folder
 from mlops_dash.domain.changes import Aspect, Change, Evidence
 from mlops_dash.domain.plans import Action, ActionKind, Event, EventKind, Outcome
+from mlops_dash.domain.progress import Cancelled
 from mlops_dash.errors import UsageError
 from mlops_dash.project import Project, open_project
 from replacing import replace
@@ -105,6 +106,11 @@ def of(project: Project, environment: str) -> list[Change]:
     return list(project.history(environment).changes)
 
 
+def kept(project: Project, environment: str) -> list[str | None]:
+    """The versions of the sightings, without what the store says now."""
+    return [one.version for one in project.seeing.sightings.known() if one.environment == environment]
+
+
 def told(changes: list[Change]) -> list[tuple[str | None, str | None, str]]:
     return [(change.before, change.after, change.evidence.value) for change in changes]
 
@@ -127,6 +133,7 @@ def test_an_alias_that_somebody_moved_is_noticed_at_the_next_refresh_by_unknown(
     project.refresh()
     move(folder, "production", "5")
     project.refresh()
+    assert kept(project, "production") == ["4", "5"]
     newest, first = of(project, "production")
     assert (newest.before, newest.after, newest.by) == ("4", "5", None)
     assert newest.not_before is not None
@@ -293,9 +300,9 @@ def test_what_targets_answered_decides_and_outlives_the_process(project: Project
     assert [change.aspect for change in changes] == [Aspect.SERVED] * 2
     assert (changes[0].by, changes[0].healthy) == ("ci", True)
     with open_project(folder) as again:
-        kept = of(again, "shop")
-        assert told(kept) == told(changes)
-        found = again.history("shop", at=kept[0].at).was[0]
+        outlived = of(again, "shop")
+        assert told(outlived) == told(changes)
+        found = again.history("shop", at=outlived[0].at).was[0]
         assert (found.version, found.basis) == ("5", "observed")
 
 
@@ -316,27 +323,35 @@ def test_a_server_that_names_only_its_run_is_seen_once_the_registry_knows_the_ru
         store.execute("update model_versions set run_id = ? where version = 3", ("f" * 32,))
     project.refresh()
     answered()
+    assert kept(project, "shop") == ["3"]
     assert told(of(project, "shop")) == [(None, "3", "seen")]
 
 
+class Cancelling:
+    """A source in whose turn somebody cancels the reading."""
+
+    name = kind = "cancelling"
+
+    def changed(self, position: str | None) -> bool:
+        return True
+
+    def read(self, reading: Any) -> Iterator[Any]:
+        raise Cancelled
+        yield
+
+    def close(self) -> None:
+        pass
+
+
 def test_a_reading_that_is_broken_off_hides_no_change(project: Project, folder: Path) -> None:
-    from mlops_dash.domain.progress import Cancelled, CancelToken
-
     move(folder, "production", "5")
-    cancel = CancelToken()
-    apply = project.store.apply
-
-    def applied(batch: Any) -> None:
-        apply(batch)
-        cancel.cancel()
-
-    project.store.apply = applied  # type: ignore[method-assign]
+    others = project.refresher.second
+    project.refresher.second = [Cancelling(), *others]
     with pytest.raises(Cancelled):
-        project.refresh(cancel=cancel)
-    project.store.apply = apply  # type: ignore[method-assign]
+        project.refresh()
+    project.refresher.second = others
     project.refresh()
-    project.refresh()
-    assert told(of(project, "production"))[0] == ("4", "5", "seen")
+    assert kept(project, "production") == ["4", "5"]
 
 
 # -- bounds -------------------------------------------------------------------------------------------------
