@@ -93,6 +93,9 @@ def test_a_manifest_is_planned_from_what_the_remotes_branch_says(
     assert found["controller"].tick is Tick.HOLDS
     assert not [one for one in found.values() if one.blocking and one.tick is not Tick.HOLDS]
     assert (everything(ada), everything(team.remote)) == before
+    difference = project.difference(plan)
+    assert difference.before is None
+    assert difference.unknown  # neither registry nor tags know these versions
 
 
 def test_the_last_version_that_the_manifest_declared_is_gone_back_to(project: Project) -> None:
@@ -215,11 +218,15 @@ def test_a_stage_is_planned_with_its_next_number(team: Team, ada: GitProject) ->
     with opened(ada, GTO) as project:
         plan = project.plan(ROLLBACK, "production", to="1.0.0")
         found = looked_at(project, plan)
+        difference = project.difference(plan)
         assert project.plan(ROLLBACK, "production").after.version == "v1.0.0"
     (step,) = plan.steps
     assert (step.kind, step.arguments["before_n"], step.arguments["before"]) == ("gto", 2, "v2.0.0")
     assert step.arguments["commit"] == ada.git("rev-parse", "HEAD~1")
     assert "'wine#production#3'" in step.effect
+    assert difference.code is not None
+    assert (difference.code.status, difference.code.behind_count) == ("behind", 1)
+    assert any("packages and signature of version v1.0.0" in reason for reason in difference.unknown)
     assert found["remote"].tick is Tick.HOLDS, found["remote"]
     assert not [one for one in found.values() if one.blocking and one.tick is not Tick.HOLDS]
     assert (everything(ada), everything(team.remote)) == before

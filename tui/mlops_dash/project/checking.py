@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mlops_dash.answers.serving import Serving, all_serving, registry_versions, same_version
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 WITHIN = 8.0
 """Seconds for which any one of the systems is waited for."""
 
+FIRST_WITHIN = 60.0
+"""Seconds for the first reading of the sources in this process, which may have much to read."""
+
+REMOTE_WITHIN = 20.0
+"""Seconds for a Git remote, which may be asked more than once."""
+
 AGAIN = "plan again, from what is there now"
 
 _T = TypeVar("_T")
@@ -46,34 +53,35 @@ def check(project: Project, plan: Plan) -> Iterator[Precondition]:
 class _Aside(Generic[_T]):
     """A question that is asked beside the others."""
 
-    def __init__(self, name: str, ask: Callable[[], _T]) -> None:
-        self._beside: Beside[str, _T] = Beside({name: ask}, 1, f"check-{name}")
-        self._name = name
+    def __init__(self, name: str, ask: Callable[[], _T], within: float = WITHIN) -> None:
+        self._beside: Beside[str, _T] = Beside({name: ask}, 1, f"check {name}")
+        self._name, self._within = name, within
+        self._end = time.monotonic() + within
 
-    def answer(self, end: float) -> _T | DashError:
-        """Return its answer, or why there is none until ``end``."""
-        found = self._beside.results(end).get(self._name)
-        return found if found is not None else DashError(f"no answer within {WITHIN:g} s")
+    def answer(self) -> _T | DashError:
+        """Return its answer, or why there is none in time."""
+        found = self._beside.results(self._end).get(self._name)
+        late = DashError(f"{self._name} took longer than {self._within:g} s", "try again")
+        return found if found is not None else late
 
 
 class _Looks:
     def __init__(self, project: Project, plan: Plan, conditions: Sequence[Precondition]) -> None:
         self._project, self._plan = project, plan
-        self._end = time.monotonic() + WITHIN
         self._kinds = {step.kind for step in plan.steps}
         self._steps = {step.kind: step for step in plan.steps}
         wanted = {condition.id for condition in conditions}
-        self._facts = _Aside("facts", lambda: _facts(project, plan))
-        self._artifacts = _Aside("artifacts", lambda: _artifacts(project, plan))
-        self._remote = _Aside("remote", lambda: _remote(project, plan)) if "remote" in wanted else None
-        self._controllers = (
-            _Aside("controllers", lambda: _controllers(project, plan)) if "controller" in wanted else None
-        )
-        self._difference = (
-            _Aside("difference", lambda: difference(project, plan, WITHIN / 2))
-            if "signature" in wanted
-            else None
-        )
+        first = WITHIN if project.has_read else FIRST_WITHIN
+        self._facts = _Aside("reading the sources", lambda: _facts(project, plan), first)
+        self._artifacts = _Aside("looking for the artifacts", lambda: _artifacts(project, plan))
+        self._remote = self._controllers = self._difference = None
+        if "remote" in wanted:
+            self._remote = _Aside("asking the remote", lambda: _remote(project, plan), REMOTE_WITHIN)
+        if "controller" in wanted:
+            self._controllers = _Aside("looking through the repository", lambda: _controllers(project, plan))
+        if "signature" in wanted:
+            ask = partial(difference, project, plan, WITHIN / 2)
+            self._difference = _Aside("reading the signatures", ask)
 
     def at(self, condition: Precondition) -> Precondition:
         """Return a precondition with what was found."""
@@ -122,7 +130,7 @@ class _Looks:
     # -- what the sources and the target say ----------------------------------------------------------
 
     def _unchanged(self, one: Precondition) -> Precondition:
-        now = self._facts.answer(self._end)
+        now = self._facts.answer()
         if isinstance(now, DashError):
             return _fails(one, now.message, now.remedy)
         alias = self._steps.get("alias")
@@ -144,7 +152,7 @@ class _Looks:
         return _of_error(one, None)
 
     def _version(self, one: Precondition) -> Precondition:
-        now = self._facts.answer(self._end)
+        now = self._facts.answer()
         if isinstance(now, DashError):
             return _fails(one, now.message, now.remedy)
         names = (self._plan.model, self._plan.after.version)
@@ -157,7 +165,7 @@ class _Looks:
         return _of_error(one, None)
 
     def _target(self, one: Precondition) -> Precondition:
-        now = self._facts.answer(self._end)
+        now = self._facts.answer()
         seen = now.observed if isinstance(now, Serving) else None
         if seen is None:
             detail = now.message if isinstance(now, DashError) else "it was not asked"
@@ -171,7 +179,7 @@ class _Looks:
     # -- beside them ----------------------------------------------------------------------------------
 
     def _files(self, one: Precondition) -> Precondition:
-        found = self._artifacts.answer(self._end)
+        found = self._artifacts.answer()
         if isinstance(found, DashError):
             return replace(one, tick=Tick.UNKNOWN, detail=found.message, blocking=False)
         gone, words = found
@@ -185,7 +193,7 @@ class _Looks:
         from mlops_dash.actions.hands import Standing
 
         assert self._remote is not None
-        found = self._remote.answer(self._end)
+        found = self._remote.answer()
         if isinstance(found, DashError):
             return _fails(one, found.message, found.remedy)
         for look in found:
@@ -197,7 +205,7 @@ class _Looks:
 
     def _controller(self, one: Precondition) -> Precondition:
         assert self._controllers is not None
-        answer = self._controllers.answer(self._end)
+        answer = self._controllers.answer()
         if isinstance(answer, DashError):
             return replace(one, tick=Tick.UNKNOWN, detail=answer.message, blocking=False)
         found = sorted(answer, key=lambda finding: (not finding.undoes, not finding.sure))
@@ -211,7 +219,7 @@ class _Looks:
 
     def _signature(self, one: Precondition) -> Precondition:
         assert self._difference is not None
-        found = self._difference.answer(self._end)
+        found = self._difference.answer()
         if isinstance(found, DashError):
             return replace(one, tick=Tick.UNKNOWN, detail=found.message)
         return _of_difference(one, found)
