@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -104,3 +105,20 @@ def live_of(pilot: Pilot[None]) -> Any:
 def said(pilot: Pilot[None]) -> list[str]:
     """What was notified and is still shown."""
     return [notification.message for notification in pilot.app._notifications]
+
+
+async def until_said(pilot: Pilot[None], words: str, seconds: float = 30.0) -> None:
+    """Wait until a notification has ``words``."""
+    end = time.monotonic() + seconds
+    while not any(words in message for message in said(pilot)):
+        assert time.monotonic() < end, f"{words!r} is not said: {said(pilot)}"
+        await pilot.pause(0.01)
+
+
+async def until(pilot: Pilot[None], *words: str, seconds: float = 30.0) -> str:
+    """Wait until all of ``words`` are on the screen; return it."""
+    end = time.monotonic() + seconds
+    while any(word not in (shown := text(pilot)) for word in words):
+        assert time.monotonic() < end, f"{words} are not on the screen:\n{shown}"
+        await pilot.pause(0.01)
+    return shown

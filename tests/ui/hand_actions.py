@@ -248,6 +248,11 @@ class HandActions:
         for gate in (self.list_gate, self.plan_gate, self.check_gate, self.start_gate):
             gate.set()
 
+    def end(self, outcome: Outcome = Outcome.VERIFIED) -> None:
+        """Have the action that was begun last end."""
+        key = self.gone[-1][0]
+        self.done[key] = replace(self.done[key], events=events(outcome), outcome=outcome, running=False)
+
     def candidates(self, environment: str, model: str | None = None) -> tuple[Candidate, ...]:
         self.list_gate.wait(30)
         if isinstance(self.versions_of, Exception):

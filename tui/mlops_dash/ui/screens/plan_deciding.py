@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from mlops_dash.actions.reasons import clean_reason
+from mlops_dash.actions.reasons import LONGEST_REASON, clean_reason
 from mlops_dash.answers.plan_difference import PlanDifference
 from mlops_dash.domain.changes import Candidate
 from mlops_dash.domain.plans import ActionKind, Plan, Precondition, Tick
@@ -230,10 +230,8 @@ class PlanDeciding(PlanStages):
         if self.plan is None or self.prepared is None or why_not_go(self.conditions) is not None:
             self.show_form()
             return
-        try:
-            reason = clean_reason(self.form.reason)
-        except DashError as error:
-            self._complain(error.message if error.remedy is None else f"{error.message}: {error.remedy}")
+        reason = self._reason()
+        if reason is None:
             self.form.begin()
             return
         if self.form.name_missing:
@@ -251,6 +249,18 @@ class PlanDeciding(PlanStages):
         self.go_to(Stage.STARTING)
         self.page.focus()
         self.dash.carry_out(self.prepared, reason)
+
+    def _reason(self) -> str | None:
+        """Return the reason as it is kept, or say what is wrong with it."""
+        typed = self.form.reason.strip()
+        if len(typed) > LONGEST_REASON:  # cleaning a long one takes too long for here
+            self._complain(f"the reason is {len(typed):,} characters long: {LONGEST_REASON:,} at most")
+            return None
+        try:
+            return clean_reason(typed)
+        except DashError as error:
+            self._complain(error.message if error.remedy is None else f"{error.message}: {error.remedy}")
+            return None
 
     def _complain(self, words: str) -> None:
         self._complaint = (WARNED, (f" {words}", "warn"))
