@@ -62,7 +62,8 @@ def _told(kinds: set[str]) -> str:
         "manifest": "the manifest's branch",
         "gto": "the repository's tags",
     }
-    return " and ".join(words[kind] for kind in words if kind in kinds)
+    *first, last = (words[kind] for kind in words if kind in kinds)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _unchanged(facts: Facts) -> str:

@@ -222,8 +222,9 @@ def _code(code: CodeBetween, width: int) -> Iterator[str]:
     for sign, commits, count in (("+", code.ahead, code.ahead_count), ("-", code.behind, code.behind_count)):
         for commit in commits[:_MOST_COMMITS]:
             yield from _wrapped(f"  {sign} {short(commit.commit)} ", visible(commit.subject, 100), width)
-        if count > _MOST_COMMITS:
-            yield f"  {sign} … {count - _MOST_COMMITS:,} more"
+        left = count - len(commits[:_MOST_COMMITS])
+        if left > 0:
+            yield f"  {sign} … {left:,} more"
     if code.files:
         yield f"  {plural(len(code.files), 'file')} of training code differ"
     yield ""
