@@ -131,6 +131,8 @@ class ManifestSource:
                 cut=cut_commits(self._git.place.common), known=self._known, check=reading.cancel.check,
             )  # fmt: skip
         except GitError as error:
+            if not error.damaged:
+                raise
             return _Found(branch, base, None, f"cannot be read: {error.message}")
         if value is not None and version_in(place.template, value) is None:
             detail = f"has “{visible(value, 100)}”, not “{visible(place.template, 100)}”"

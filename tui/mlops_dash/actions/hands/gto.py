@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from mlops_dash.actions.git_objects import tag_object, text_of
 from mlops_dash.actions.git_remote import Pushed, Remote
-from mlops_dash.actions.gto_stage import PEELED, StageNow, registered, stage_now
+from mlops_dash.actions.gto_stage import TAGS, Seen, Tag, number, see_stage
 from mlops_dash.actions.hands import Context, Look, Note, Standing
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, OutcomeUnknownError, RefusedError
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_runner import hashes, is_hash
 from mlops_dash.sources.gto_tags import Action, GtoTag, parse_tag
-
-_TAGS = "refs/tags/"
-
-
-@dataclass(frozen=True, slots=True)
-class _Tag:
-    """A tag of the remote that assigns the stage or takes it away, and who made it when."""
-
-    name: str
-    n: int
-    object: str
-    commit: str
-    tagger: str
-    at: datetime | None
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the remote's tags say of a model's stage.
-
-    Attributes:
-        stage: the version that it has.
-        last: the last tag on it, which may take it away.
-        versions: the commit of each version.
-    """
-
-    stage: StageNow
-    last: _Tag | None
-    versions: Mapping[str, str]
 
 
 class GtoHand:
@@ -70,7 +38,7 @@ class GtoHand:
         """See what the remote's tags say of the stage now, and who said it."""
         try:
             remote = self._remote()
-            seen = self._seen(remote)
+            seen = see_stage(remote, self._model, self._stage)
         except (RefusedError, GitError) as error:
             return Look(Standing.UNKNOWN, words=error.message)
         standing = self._standing(seen)
@@ -83,7 +51,7 @@ class GtoHand:
         evidence = {"tag": last.name, "n": last.n, "tagger": visible(last.tagger, 100), "commit": last.commit}
         return Look(standing, seen.stage.version, visible(last.tagger, 100), words, evidence=evidence)
 
-    def _standing(self, seen: _Seen) -> Standing:
+    def _standing(self, seen: Seen) -> Standing:
         now = seen.stage
         if self._before_n in (now.assigned, now.highest) and now.version == self._before:
             return Standing.BEFORE
@@ -106,29 +74,36 @@ class GtoHand:
             raise RefusedError("this is read-only: nothing is pushed", "start it without --read-only")
         try:
             remote = self._remote()
-            seen = self._seen(remote)
+            seen = see_stage(remote, self._model, self._stage)
             name, commit, message = self._taking_back(seen) if back else self._giving(seen)
             if name is None:
                 return self._there(remote, seen, back)
             tag = tag_object(remote.git, commit, name, remote.identity(), message)
             note(f"tag {name} is pushed", {"tag": name, "object": tag, "commit": commit})
             pushed = self._pushed(remote, name, tag)
-            after = self._seen(remote)
-            overtaken = after.last is not None and after.last.object != tag and after.last.n >= _number(name)
-            if not pushed.done and not overtaken:
-                raise RefusedError(
-                    f"{remote.name} refused the tag {visible(name, 200)}: {pushed.reason}",
-                    "ask for the right to push tags; nothing was changed",
-                )
-            if pushed.done:
-                self._keep(remote, name, tag)
+            after = self._afterwards(remote)
         except GitError as error:
             raise DashError(f"{self._shown} was not changed: {error.message}", error.remedy) from error
-        if overtaken:
+        if pushed.done:
+            self._keep(remote, name, tag)
+        last = after.last if after is not None else None
+        if after is not None and last is not None and last.object != tag and last.n >= number(name):
             raise self._conflict(after)
-        return self._evidence(remote, name, tag, commit)
+        if not pushed.done:
+            raise RefusedError(
+                f"{remote.name} refused the tag {visible(name, 200)}: {pushed.reason}",
+                "ask for the right to push tags; nothing was changed",
+            )
+        return {"tag": name, "object": tag, "commit": commit, "remote": remote.address}
 
-    def _giving(self, seen: _Seen) -> tuple[str | None, str, str]:
+    def _afterwards(self, remote: Remote) -> Seen | None:
+        """See whether somebody else assigned the stage at the same moment, by a tag of another number."""
+        try:
+            return see_stage(remote, self._model, self._stage)
+        except GitError:  # what became of our own tag is known
+            return None
+
+    def _giving(self, seen: Seen) -> tuple[str | None, str, str]:
         """Return (tag, commit, message) that assign the wanted version; no tag where it is there already."""
         standing = self._standing(seen)
         if standing is Standing.AFTER:
@@ -137,7 +112,7 @@ class GtoHand:
             tag = self._name(self._before_n)
             raise RefusedError(
                 f"the tag {tag} is not on {self._remote_name}: what the plan saw, nobody else sees",
-                f"git push {self._remote_name} {_TAGS}{tag}, then make a new plan",
+                f"git push {self._remote_name} {TAGS}{tag}, then make a new plan",
             )
         if standing is Standing.OTHER:
             raise self._conflict(seen)
@@ -148,7 +123,7 @@ class GtoHand:
             tag = f"{self._tagged_model}@{self._version}"
             raise RefusedError(
                 f"version {version} of {model} is {where} on {self._remote_name}, not at {self._commit[:7]}",
-                f"git push {self._remote_name} {_TAGS}{tag}, then make a new plan",
+                f"git push {self._remote_name} {TAGS}{tag}, then make a new plan",
             )
         beside = [v for v, commit in seen.versions.items() if commit == self._commit and v != self._version]
         if beside:
@@ -159,7 +134,7 @@ class GtoHand:
             )
         return self._name(seen.stage.highest + 1), self._commit, self._message
 
-    def _taking_back(self, seen: _Seen) -> tuple[str | None, str, str]:
+    def _taking_back(self, seen: Seen) -> tuple[str | None, str, str]:
         """Return (tag, commit, message) that bring the old version back; no tag where it is back already."""
         if self._standing(seen) is Standing.BEFORE or seen.last is None:
             return None, self._commit, ""
@@ -178,7 +153,7 @@ class GtoHand:
         return self._name(seen.stage.highest + 1), commit, message
 
     def _pushed(self, remote: Remote, name: str, tag: str) -> Pushed:
-        ref = _TAGS + name
+        ref = TAGS + name
         late = False
         try:
             pushed = remote.push(tag, ref, None)
@@ -200,20 +175,18 @@ class GtoHand:
             )
         return pushed
 
-    def _there(self, remote: Remote, seen: _Seen, back: bool) -> Mapping[str, Any]:
+    def _there(self, remote: Remote, seen: Seen, back: bool) -> Mapping[str, Any]:
         last = seen.last
         if last is None or back:
             return {"remote": remote.address, "already": True}
         self._keep(remote, last.name, last.object)
-        evidence = self._evidence(remote, last.name, last.object, last.commit)
-        return {**evidence, "already": True, "tagger": visible(last.tagger, 100)}
+        told = {"tag": last.name, "object": last.object, "commit": last.commit, "remote": remote.address}
+        return {**told, "already": True, "tagger": visible(last.tagger, 100)}
 
     def _keep(self, remote: Remote, name: str, tag: str) -> None:
         """Have the tag here too, as a fetch would; one of the same name that says something else stays."""
-        remote.git.answered("update-ref", _TAGS + name, *hashes(tag), "0" * len(tag))
-
-    def _evidence(self, remote: Remote, name: str, tag: str, commit: str) -> dict[str, Any]:
-        return {"tag": name, "object": tag, "commit": commit, "remote": remote.address}
+        with contextlib.suppress(GitError):  # it only saves a fetch
+            remote.git.answered("update-ref", TAGS + name, *hashes(tag), "0" * len(tag))
 
     # what is there
 
@@ -227,25 +200,14 @@ class GtoHand:
             raise RefusedError(f"{visible(self._commit, 60)} is no commit", "make a new plan")
         return Remote(self._context.repository, self._remote_name)
 
-    def _seen(self, remote: Remote) -> _Seen:
-        for _ in range(5):
-            refs = remote.refs(f"{_TAGS}{self._tagged_model}#*", f"{_TAGS}{self._tagged_model}@*")
-            tags = {name.removeprefix(_TAGS): sha for name, sha in refs.items() if name.startswith(_TAGS)}
-            now = stage_now(tags, self._model, self._stage)
-            if now.last is None:
-                return _Seen(now, None, registered(tags, self._model))
-            if remote.bring([tags[now.last]], [_TAGS + now.last]):
-                return _Seen(now, _tag(remote, tags, now.last), registered(tags, self._model))
-        raise GitError(f"the tags of {remote.name} change faster than they can be fetched", "try again")
-
-    def _is_ours(self, last: _Tag) -> bool:
+    def _is_ours(self, last: Tag) -> bool:
         return bool(self._message.strip()) and last.message == text_of(self._message).decode().strip()
 
-    def _taken_back(self, seen: _Seen) -> bool:
+    def _taken_back(self, seen: Seen) -> bool:
         ours = text_of(f"Take back: {self._message.strip()}\n").decode().strip()
         return bool(self._message.strip()) and seen.last is not None and seen.last.message == ours
 
-    def _conflict(self, seen: _Seen) -> RefusedError:
+    def _conflict(self, seen: Seen) -> RefusedError:
         told = f": {_told(seen.last)}" if seen.last is not None else ""
         return RefusedError(
             f"{self._shown} has {_version(seen)} now{told}", "look at that change, then make a new plan"
@@ -263,27 +225,10 @@ class GtoHand:
         return f"stage {visible(self._stage, 80)} of {visible(self._model, 80)}"
 
 
-def _tag(remote: Remote, tags: Mapping[str, str], name: str) -> _Tag:
-    sha = tags[name]
-    raw = remote.git.run("cat-file", "--batch", stdin=sha.encode() + b"\n").decode("utf-8", "replace")
-    head, _, message = raw.partition("\n\n")
-    line = next((line for line in head.splitlines() if line.startswith("tagger ")), "")
-    who, _, at = line.removeprefix("tagger ").rpartition("> ")
-    seconds = at.split(" ")[0]
-    known = datetime.fromtimestamp(int(seconds), UTC) if re.fullmatch("[0-9]{1,10}", seconds) else None
-    tagger = who.rpartition(" <")[0] or "somebody"
-    return _Tag(name, _number(name), sha, tags.get(name + PEELED, sha), tagger, known, message.strip())
-
-
-def _version(seen: _Seen) -> str:
+def _version(seen: Seen) -> str:
     return f"version {visible(seen.stage.version, 80)}" if seen.stage.version is not None else "no version"
 
 
-def _told(last: _Tag) -> str:
+def _told(last: Tag) -> str:
     at = f", {last.at:%Y-%m-%d %H:%M} UTC" if last.at is not None else ""
     return f"by {visible(last.tagger, 80)}{at} (tag {visible(last.name, 200)})"
-
-
-def _number(name: str) -> int:
-    tag = parse_tag(name)
-    return tag.counter if tag is not None else 0

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, NoReturn
+import contextlib
+from collections.abc import Mapping
+from typing import Any
 
-from mlops_dash.actions.git_objects import Spot, commit_with, content, spot, text_of
+from mlops_dash.actions.git_objects import commit_with, text_of
 from mlops_dash.actions.git_remote import Pushed, Remote
 from mlops_dash.actions.hands import Context, Look, Note, Standing
-from mlops_dash.actions.manifest_text import replaced, value_at
+from mlops_dash.actions.manifest_branch import ManifestBranch, Seen, misfit, told
+from mlops_dash.actions.manifest_text import replaced
 from mlops_dash.domain.manifests import is_branch, parse_field, path_problem, version_in
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, OutcomeUnknownError, RefusedError
 from mlops_dash.sources.git_process import GitError
-from mlops_dash.sources.manifest_history import FieldChange, changes, cut_commits, message_of
-from mlops_dash.sources.manifest_tree import LARGEST, ManifestError, decoded
+from mlops_dash.sources.manifest_history import message_of
+from mlops_dash.sources.manifest_tree import ManifestError
 
 _ATTEMPTS = 12  # pushes that lose to unrelated ones before it is given up
-_LOOKED_AT = 50  # commits that touch the file, to find who changed the field
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The manifest as the remote's branch has it now."""
-
-    tip: str
-    where: Spot
-    text: str
-    value: str
 
 
 class ManifestHand:
@@ -47,17 +36,16 @@ class ManifestHand:
         self._before, self._after = str(arguments["before"]), str(arguments["after"])
         self._message = str(arguments["message"])
         self._context = context
-        self._ref = f"refs/heads/{self._branch}"
 
     def look(self) -> Look:
         """See what the remote's branch declares now, and who declared it."""
         try:
-            remote = self._remote()
+            branch = self._found()
         except (RefusedError, GitError) as error:
             return Look(Standing.UNKNOWN, words=error.message)
         try:
-            seen = self._seen(remote)
-            last = self._last_change(remote, seen)
+            seen = branch.seen()
+            last = branch.last_change(seen)
         except GitError as error:
             return Look(Standing.UNKNOWN, words=error.message)
         except RefusedError as error:
@@ -69,7 +57,7 @@ class ManifestHand:
         words = f"{self._shown} is {visible(seen.value, 100)}"
         if last is not None:
             evidence |= {"commit": last.commit, "author": visible(last.author, 100)}
-            words += f" since {_told(last)}"
+            words += f" since {told(last)}"
         if standing is Standing.OTHER:
             words += f" (not {visible(self._before, 100)}, as planned)"
         return Look(
@@ -95,23 +83,24 @@ class ManifestHand:
         if self._context.read_only:
             raise RefusedError("this is read-only: nothing is pushed", "start it without --read-only")
         try:
-            remote = self._remote()
+            branch = self._found()
+            remote = branch.remote
             remote.identity()
             for attempt in range(1, _ATTEMPTS + 1):
-                seen = self._seen(remote)
+                seen = branch.seen()
                 if seen.value == after:
-                    return self._there(remote, seen)
-                if seen.value != before or (back and not self._is_ours(remote, seen)):
-                    self._conflict(remote, seen, before)
+                    return self._there(branch, seen)
+                if seen.value != before or (back and not self._is_ours(branch, seen)):
+                    raise self._conflict(branch, seen, before)
                 commit = self._commit(remote, seen, after, message)
                 note(
                     f"commit {commit[:7]} sets {self._shown} to {visible(after, 100)};"
                     f" it is pushed on {seen.tip[:7]}",
                     {"commit": commit, "base": seen.tip, "attempt": attempt},
                 )
-                pushed = self._pushed(remote, commit, seen.tip)
+                pushed = self._pushed(branch, commit, seen.tip)
                 if pushed.done:
-                    remote.track(self._branch, commit)
+                    self._track(remote, commit)
                     return self._evidence(remote, commit, base=seen.tip, attempts=attempt, value=after)
                 if not pushed.moved:
                     raise RefusedError(
@@ -132,17 +121,17 @@ class ManifestHand:
             "try again",
         )
 
-    def _pushed(self, remote: Remote, commit: str, base: str) -> Pushed:
-        late = False
+    def _pushed(self, branch: ManifestBranch, commit: str, base: str) -> Pushed:
+        remote, ref, late = branch.remote, branch.ref, False
         try:
-            pushed = remote.push(commit, self._ref, base)
+            pushed = remote.push(commit, ref, base)
             if pushed.done:
                 return pushed
         except GitError as error:
             pushed, late = Pushed(False, reason=error.message), True
         try:
-            now = remote.refs(self._ref).get(self._ref)
-            if now is not None and (now == commit or self._holds(remote, now, commit)):
+            now = remote.refs(ref).get(ref)
+            if now is not None and branch.holds(commit, now):
                 return Pushed(True)
         except GitError as error:
             late, pushed = True, Pushed(False, reason=f"{pushed.reason}; {error.message}")
@@ -156,23 +145,21 @@ class ManifestHand:
             )
         return Pushed(False, moved, pushed.reason)
 
-    def _holds(self, remote: Remote, tip: str, commit: str) -> bool:
-        return (
-            remote.bring([tip], [self._ref])
-            and remote.git.answered("merge-base", "--is-ancestor", commit, tip).code == 0
-        )
-
-    def _commit(self, remote: Remote, seen: _Seen, after: str, message: str) -> str:
+    def _commit(self, remote: Remote, seen: Seen, after: str, message: str) -> str:
         try:
             text = replaced(seen.text, self._path, self._field, after)
         except ManifestError as problem:
-            raise self._misfit(problem) from None
+            raise misfit(self._path, problem) from None
         return commit_with(remote.git, seen.tip, seen.where, text.encode("utf-8"), message)
 
-    def _there(self, remote: Remote, seen: _Seen) -> Mapping[str, Any]:
+    def _track(self, remote: Remote, commit: str) -> None:
+        with contextlib.suppress(GitError):  # it only saves a fetch
+            remote.track(self._branch, commit)
+
+    def _there(self, branch: ManifestBranch, seen: Seen) -> Mapping[str, Any]:
         """What was wanted is there already: pushed by an earlier attempt of ours, or by somebody else."""
-        last = self._last_change(remote, seen)
-        remote.track(self._branch, seen.tip)
+        last, remote = branch.last_change(seen), branch.remote
+        self._track(remote, seen.tip)
         evidence = self._evidence(remote, last.commit if last else seen.tip, value=seen.value)
         return {**evidence, "already": True, "author": visible(last.author, 100) if last else None}
 
@@ -182,7 +169,7 @@ class ManifestHand:
 
     # what is there
 
-    def _remote(self) -> Remote:
+    def _found(self) -> ManifestBranch:
         problem = path_problem(self._path)
         if problem is not None:
             raise RefusedError(f"{visible(self._path, 200)} {problem}", "correct path in the configuration")
@@ -194,68 +181,28 @@ class ManifestHand:
             parse_field(self._field)
         except ValueError as error:
             raise RefusedError(f"field {error}", "correct field in the configuration") from None
-        return Remote(self._context.repository, self._remote_name)
+        remote = Remote(self._context.repository, self._remote_name)
+        return ManifestBranch(remote, self._branch, self._path, self._field)
 
-    def _seen(self, remote: Remote) -> _Seen:
-        tip = self._tip(remote)
-        where = spot(remote.git, tip, self._path)
-        try:
-            text = decoded(content(remote.git, where.blob, LARGEST))
-            return _Seen(tip, where, text, value_at(text, self._path, self._field))
-        except ManifestError as problem:
-            raise self._misfit(problem) from None
-
-    def _tip(self, remote: Remote) -> str:
-        for _ in range(_ATTEMPTS):
-            tip = remote.refs(self._ref).get(self._ref)
-            if tip is None:
-                raise RefusedError(
-                    f"{remote.name} has no branch {visible(self._branch, 100)}",
-                    "correct branch in the configuration",
-                )
-            if remote.bring([tip], [self._ref]):
-                return tip
-        raise GitError(f"{remote.name} changes faster than it can be fetched", "try again")
-
-    def _misfit(self, problem: ManifestError) -> RefusedError:
-        return RefusedError(
-            f"{visible(self._path, 200)} {problem}; it was not touched",
-            "correct the file, or path and field under [environments.NAME.target]",
-        )
-
-    def _changes(self, remote: Remote, seen: _Seen) -> Iterator[FieldChange]:
-        cut = cut_commits(remote.place.common)
-        yield from changes(remote.git, seen.tip, self._path, self._field, limit=_LOOKED_AT, cut=cut)
-
-    def _last_change(self, remote: Remote, seen: _Seen) -> FieldChange | None:
-        return next(self._changes(remote, seen), None)
-
-    def _is_ours(self, remote: Remote, seen: _Seen) -> bool:
-        last = self._last_change(remote, seen)
+    def _is_ours(self, branch: ManifestBranch, seen: Seen) -> bool:
+        last = branch.last_change(seen)
         return (
             last is not None
-            and message_of(remote.git, last.commit).strip() == text_of(self._message).decode().strip()
+            and message_of(branch.remote.git, last.commit).strip() == text_of(self._message).decode().strip()
             and bool(self._message.strip())
         )
 
-    def _conflict(self, remote: Remote, seen: _Seen, before: str) -> NoReturn:
-        last = self._last_change(remote, seen)
-        by = f": {_told(last)}" if last is not None else ""
-        raise RefusedError(
-            f"{self._shown} is {visible(seen.value, 100)} on {remote.name}/{visible(self._branch, 100)},"
-            f" not {visible(before, 100)} any more{by}"
-            if seen.value != before
-            else f"{self._shown} was set to {visible(seen.value, 100)} by somebody else{by}",
+    def _conflict(self, branch: ManifestBranch, seen: Seen, before: str) -> RefusedError:
+        last = branch.last_change(seen)
+        by = f": {told(last)}" if last is not None else ""
+        value, where = visible(seen.value, 100), f"{branch.remote.name}/{visible(self._branch, 100)}"
+        changed = f"{self._shown} is {value} on {where}, not {visible(before, 100)} any more{by}"
+        again = f"{self._shown} was set to {value} by somebody else{by}"
+        return RefusedError(
+            changed if seen.value != before else again,
             "look at that change, then make a new plan; nothing was changed",
         )
 
     @property
     def _shown(self) -> str:
         return f"{visible(self._field, 100)} in {visible(self._path, 200)}"
-
-
-def _told(change: FieldChange) -> str:
-    at = ""
-    if change.at is not None and 0 <= change.at < 1 << 43:
-        at = f", {datetime.fromtimestamp(change.at / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-    return f"commit {change.commit[:7]} by {visible(change.author, 80)}{at}, “{visible(change.subject, 100)}”"
