@@ -176,7 +176,8 @@ class HistoryScreen(BoardScreen):
         return note
 
     def _show_then(self, moment: datetime) -> None:
-        self.was.title = f"Live at {local(moment)}"
+        here = local(moment)
+        self.was.title = f"Live at {here.removesuffix(' +00:00')}"
         self.was.note = f"{moment:%Y-%m-%d %H:%M:%S} UTC" if self.then is not None else "looking …"
         self.was.show(self.then.was if self.then is not None else ())
 

@@ -15,6 +15,7 @@ from mlops_dash.ui.widgets.facts import Fact
 from mlops_dash.ui.wording import Line, ago, safe, short
 
 _LONG = 4000  # characters of one text that are laid out
+_LINES = 20  # of a reason; copied it is whole
 _ASPECTS = {Aspect.DECLARED: "the declared version", Aspect.SERVED: "what is served"}
 _BECAME = {
     Outcome.VERIFIED: "the target served it healthily, or what declares it was read again",
@@ -43,8 +44,9 @@ def change_facts(change: Change, now: datetime) -> Iterator[Fact]:
     who = change.by or "unknown"
     where = f" on {safe(change.host, 60)}" if change.host else ""
     yield Fact("by", ((safe(who, 200), "text" if change.by else "unknown"), (where, "dim")), who)
-    if change.reason:
-        yield Fact("why", ((safe(change.reason, _LONG), "text"),), change.reason)
+    for line_of_reason in (change.reason or "")[:_LONG].splitlines()[:_LINES]:
+        if line_of_reason.strip():
+            yield Fact("why", ((safe(line_of_reason, _LONG), "text"),), change.reason)
     if change.healthy is not None:
         health: Line = (("seen healthy", "good"),) if change.healthy else (("never seen healthy", "warn"),)
         yield Fact("health", health, health[0][0])
