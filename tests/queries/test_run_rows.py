@@ -102,12 +102,12 @@ def test_what_is_shown_by_default_tells_runs_apart(given: KnownFacts) -> None:
         params = {f"p{n}": str(number) for n in range(9)} | {"fixed": "1"}
         given.run(f"r{number}", start=number, metrics=metrics, params=params, commit=sha(number))
     default = run_columns(given.store, MetricRules()).default
-    assert default[0] == "metrics.val_rmse"
-    assert [c.partition(".")[0] for c in default] == ["metrics"] * 4 + ["params"] * 4 + [
-        "code", "attributes", "attributes",
+    assert default[:2] == ("attributes.start_time", "metrics.val_rmse")
+    assert [c.partition(".")[0] for c in default[1:]] == ["metrics"] * 4 + ["params"] * 4 + [
+        "code", "attributes",
     ]  # fmt: skip
     assert not {"metrics.same", "params.fixed"} & set(default)
-    assert run_columns(given.store, MetricRules(primary="same")).default[0] == "metrics.same"
+    assert run_columns(given.store, MetricRules(primary="same")).default[1] == "metrics.same"
 
 
 def test_a_run_with_thousands_of_metrics_has_few_columns_by_default(given: KnownFacts) -> None:

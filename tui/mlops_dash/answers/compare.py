@@ -20,9 +20,9 @@ from mlops_dash.answers.facts import (
     SCRIPT_TAG,
     Asks,
     RunsFacts,
+    add_runs,
     code_of_run,
     load_code,
-    moment,
 )
 from mlops_dash.answers.live import metric_rules
 from mlops_dash.answers.resolve import Enrich
@@ -63,7 +63,7 @@ def compared(store: Asks, config: Config, refs: Sequence[str], enrich: Enrich) -
     ids = sorted({s.run_id for s in known.subjects if s.run_id is not None})
     if ids:
         _load_tags(store, ids, known)
-        _load_runs(store, ids, known.runs)
+        add_runs(store, ids, known.runs)
         for row in store.records("compare_inputs", run_ids=ids):
             known.inputs[row["run_id"]].append(mlflow_data(row))
     known.commits = tuple(known.runs.commits.get(s.run_id or "") or s.commit for s in known.subjects)
@@ -81,31 +81,6 @@ def _load_tags(store: Asks, ids: list[str], known: Compared) -> None:
             known.runs.dirty.add(run_id)
         if script := tags.get(SCRIPT_TAG):
             known.runs.scripts[run_id] = script
-
-
-def _load_runs(store: Asks, ids: list[str], facts: RunsFacts) -> None:
-    metrics: dict[str, dict[str, float]] = defaultdict(dict)
-    for row in store.records("run_metrics", run_ids=ids):
-        if row["value"] is not None:
-            metrics[row["run_id"]][row["key"]] = row["value"]
-    params: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in store.records("run_params", run_ids=ids):
-        params[row["run_id"]][row["key"]] = row["value"] or ""
-    for row in store.records("runs", run_ids=ids):
-        run_id = row["run_id"]
-        facts.runs[run_id] = RunFacts(
-            run_id=run_id,
-            name=row["name"],
-            experiment=row["experiment"] or "",
-            status=row["status"] or "",
-            user=row["user_id"] or None,
-            started_at=moment(row["start_time"]),
-            ended_at=moment(row["end_time"]),
-            deleted=bool(row["deleted"]),
-            metrics=metrics.get(run_id, {}),
-            params=params.get(run_id, {}),
-            source_name=row["source_name"] or facts.scripts.get(run_id) or None,
-        )
 
 
 def answer(

@@ -59,7 +59,7 @@ def load_runs(store: Asks, run_ids: Iterable[str]) -> RunsFacts:
     with ThreadPoolExecutor(1) as beside:  # it takes as long as all the others together
         datasets = beside.submit(store.records, "run_datasets", run_ids=ids)
         _load_tags(store, ids, facts)
-        _load_runs(store, ids, facts)
+        add_runs(store, ids, facts)
         for row in datasets.result():
             facts.data[row["run_id"]].append(_mlflow_data(row))
     return facts
@@ -75,7 +75,8 @@ def _load_tags(store: Asks, ids: list[str], facts: RunsFacts) -> None:
             facts.dirty.add(row["run_id"])
 
 
-def _load_runs(store: Asks, ids: list[str], facts: RunsFacts) -> None:
+def add_runs(store: Asks, ids: list[str], facts: RunsFacts) -> None:
+    """Add the runs themselves with metrics and parameters; ``facts`` has their scripts already."""
     metrics: dict[str, dict[str, float]] = defaultdict(dict)
     for row in store.records("run_metrics", run_ids=ids):
         if row["value"] is not None:

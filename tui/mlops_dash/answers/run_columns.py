@@ -18,10 +18,9 @@ _QUESTIONS = {
 }  # fmt: skip
 _METRICS_SHOWN = 4
 _PARAMS_SHOWN = 4
-_BEFORE = ("attributes.experiment",)
+_BEFORE = ("attributes.experiment", "attributes.start_time")
 _AFTER = (
-    "code.commit", "data.digest", "attributes.user", "attributes.start_time", "attributes.duration",
-    "attributes.status",
+    "code.commit", "data.digest", "attributes.user", "attributes.duration", "attributes.status",
 )  # fmt: skip
 _ALWAYS = ("attributes.start_time", "attributes.status")
 
