@@ -29,9 +29,9 @@ from mlops_dash.errors import ConfigError
         ('[keys]\nrefresh = ""', "keys.refresh is empty"),
         ('[keys]\nrefresh = "f5,"', "is empty"),
         ('[keys]\nquit = "r"', "keys.quit “r” is the key of refresh too\n  choose another, or give refresh"),
-        ('[keys]\nfull = "z"\nquit = "z"', "line 3: keys.quit “z” is the key of full too"),
+        ('[keys]\nfull = "f9"\nquit = "f9"', "line 3: keys.quit “f9” is the key of full too"),
         ('[keys]\nquit = "?"', "is the key of help too"),
-        ('[keys]\nquit = "w, j"', "“j” is the key of down too"),
+        ('[keys]\nquit = "f8, j"', "“j” is the key of down too"),
         ('[keys]\nquit = "ctrl+m"', "is the key of open too"),
     ],
 )
@@ -50,7 +50,7 @@ def test_what_is_no_theme_no_key_or_taken_is_told(tmp_path: Path, text: str, tol
         'refresh = "f5"',
         'refresh = "q"\nquit = "r"',  # each takes the other's
         'quit = "q"',
-        'quit = "w, ctrl+shift+f12"',
+        'quit = "f8, ctrl+shift+f12"',
         'help = "?"',
         'theme = "T"',
         'filter = ","',
