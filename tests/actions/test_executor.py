@@ -71,9 +71,13 @@ class Scripted:
 
     def look(self) -> Look:
         self.world.passes()
-        if self.world.next() == "silent":
+        does = self.world.next()
+        if does == "silent":
             self.world.silent = True
             return Look(Standing.UNKNOWN, words="it does not answer")
+        if does == "somebody":
+            self.world.has[self.name] = "9"
+            self.world.foreign.add(self.name)
         return self._truth()
 
     def _truth(self) -> Look:
@@ -476,6 +480,61 @@ def test_what_somebody_took_back_meanwhile_is_not_done_again(book: Journal, tmp_
         log.append(EventKind.ACCEPTED, "alias", "")
         assert resume(log, of(hands), Says(), nothing) is Outcome.FAILED
     assert hands["alias"].now() == "6"
+
+
+def test_what_was_being_undone_is_undone_further(book: Journal, tmp_path: Path) -> None:
+    hands = system(tmp_path, "server", "alias")
+    hands["server"].put("4")
+    plan = plan_of(step("server", "process"), step("alias"), asks=True)
+    with interrupted(book, plan, "server", "alias") as log:
+        log.append(EventKind.ACCEPTED, "server")
+        log.append(EventKind.NOTE, "alias", "no rights", {"failed": "no rights"})
+        assert resume(log, of(hands), Says(), nothing) is Outcome.FAILED
+        assert log.events[-1].words == "no rights; undone: set server back"
+    assert {hand.now() for hand in hands.values()} == {"6"}
+
+
+def test_what_somebody_changes_in_between_is_no_success(book: Journal, tmp_path: Path) -> None:
+    hands: dict[str, Any] = dict(system(tmp_path, "alias"))
+
+    class Then(Says):
+        def verify(self, plan: Plan, seen: Any) -> Any:
+            hands["alias"].put("5")
+            return super().verify(plan, seen)
+
+    plan = plan_of(step("alias"), asks=True)
+    assert execute(plan, book, of(hands), Then(), nothing) is Outcome.FAILED
+    assert hands["alias"].now() == "5"
+    assert "left alone" in words(book.action(plan.id))
+
+
+def test_what_was_not_answered_is_sent_once_more_and_then_unknown(book: Journal, tmp_path: Path) -> None:
+    hands: dict[str, Any] = dict(system(tmp_path, "alias"))
+    sent = []
+
+    def lost(_: Note) -> Mapping[str, Any]:
+        sent.append(1)
+        raise OutcomeUnknownError("no answer")
+
+    hands["alias"].act = lost
+    assert execute(plan_of(step("alias")), book, of(hands), Says(), nothing) is Outcome.UNKNOWN
+    assert len(sent) == 2
+
+
+def test_a_refusal_has_changed_nothing_whatever_comes_after(book: Journal, tmp_path: Path) -> None:
+    hands: dict[str, Any] = dict(system(tmp_path, "alias"))
+
+    def refuse(_: Note) -> Mapping[str, Any]:
+        hands["alias"].look = lambda: Look(Standing.UNKNOWN, words="it does not answer any more")
+        raise RefusedError("no rights", "ask for them")
+
+    hands["alias"].act = refuse
+    plan = plan_of(step("alias"))
+    assert execute(plan, book, of(hands), Says(), nothing) is Outcome.REFUSED
+    action = book.action(plan.id)
+    assert action is not None
+    assert words(action) == "no rights; nothing was changed"
+    assert action.events[-1].evidence["remedy"] == "ask for them"
 
 
 def test_a_finished_action_is_not_resumed(book: Journal, tmp_path: Path) -> None:

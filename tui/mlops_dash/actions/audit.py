@@ -54,6 +54,7 @@ def send_all(journal: Journal, registry: Registry) -> tuple[str, ...]:
             try:
                 run = send(current, registry)
             except DashError as error:
+                journal.note_try()
                 words = f"the audit record waits: {error.message}"
                 if not any(event.words == scrub(words) for event in log.events):
                     log.append(EventKind.NOTE, None, words, {"remedy": error.remedy})

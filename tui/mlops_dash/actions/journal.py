@@ -115,6 +115,22 @@ class Journal:
         """Return the actions with an outcome that do not stand in the tracking store yet, oldest first."""
         return tuple(a for a in reversed(self.actions()) if a.outcome is not None and a.audit_run is None)
 
+    def note_try(self) -> None:
+        """Remember that records were tried to be sent just now."""
+        with suppress(OSError):
+            self._tried.touch(mode=0o600)
+
+    def was_tried_within(self, seconds: float) -> bool:
+        """Tell whether records were tried to be sent a moment ago."""
+        try:
+            return 0 <= time.time() - self._tried.stat().st_mtime < seconds
+        except OSError:
+            return False
+
+    @property
+    def _tried(self) -> Path:
+        return self.folder / "audits.tried"
+
     def at_work(self, plan: Plan) -> str | None:
         """Say who changes a plan's place on this machine right now; ``None``: nobody, or the plan itself."""
         path = self._place(plan)

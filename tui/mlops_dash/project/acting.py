@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 
 __all__ = ["action", "actions", "context_of", "journal_of", "prepare", "resume_unfinished", "send_audits"]
+
+AUDITS_APART = 60.0
+"""Seconds between two tries to send audit records."""
 
 
 def journal_of(project: Project) -> Journal:
@@ -62,32 +66,34 @@ def resume_unfinished(project: Project) -> tuple[str, ...]:
         The ids of the actions that an agent was started for; empty where nothing is left undone.
     """
     journal = journal_of(project)
-    left = [*journal.unfinished(), *journal.unsettled()]
-    ids = tuple(dict.fromkeys(a.plan.id for a in (*left, *journal.unsent())))
-    if not ids or project.read_only:
-        return ()
-    try:
-        Agent.resume(options_of(project), journal.folder)
-    except DashError:
-        return ()  # the next start tries again
-    return ids
+    left = (*journal.unfinished(), *journal.unsettled())
+    return _started(project, [*(action.plan.id for action in left), *_unsent(project, journal)])
 
 
 def send_audits(project: Project) -> tuple[str, ...]:
     """Start an agent for the audit records that the tracking store does not have yet. Returns at once.
 
     Returns:
-        The ids of their actions.
+        The ids of their actions; empty where there are none, or it was tried a moment ago.
     """
-    journal = journal_of(project)
-    ids = tuple(action.plan.id for action in journal.unsent())
+    return _started(project, _unsent(project, journal_of(project)))
+
+
+def _started(project: Project, ids: Sequence[str]) -> tuple[str, ...]:
     if not ids or project.read_only:
         return ()
     try:
-        Agent.resume(options_of(project), journal.folder)
+        Agent.resume(options_of(project), journal_of(project).folder)
     except DashError:
-        return ()
-    return ids
+        return ()  # the next start tries again
+    return tuple(dict.fromkeys(ids))
+
+
+def _unsent(project: Project, journal: Journal) -> list[str]:
+    """Return whose records are to be sent: a store that does not take them is not tried all the time."""
+    if project.located.tracking is None or journal.was_tried_within(AUDITS_APART):
+        return []
+    return [action.plan.id for action in journal.unsent()]
 
 
 def observable_at(project: Project, plan: Plan) -> Observable | None:

@@ -12,6 +12,7 @@ import re
 import selectors
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import msgspec
 
 from mlops_dash.actions.journal import Journal, actions_folder
 from mlops_dash.actions.plan_json import decoded, encoded, plan_to_json
+from mlops_dash.actions.reasons import clean_reason
 from mlops_dash.domain.plans import Plan
 from mlops_dash.errors import OutcomeUnknownError, RefusedError
 
@@ -107,7 +109,7 @@ class Agent:
         self._process = process
         self._log = log
         self._buffer = b""
-        self._begun = False
+        self._let = False
 
     @classmethod
     def start(cls, options: Options, plan: Plan, folder: Path) -> Self:
@@ -150,17 +152,17 @@ class Agent:
         From then on it depends on nobody. Blocks until it is warm, at most.
 
         Raises:
+            UsageError: the reason cannot be kept; it still waits.
             RefusedError: nothing was changed: says why.
             OutcomeUnknownError: it does not say whether it has begun; the journal will.
         """
-        self._say({"go": True, "reason": reason})
+        self._say({"go": True, "reason": clean_reason(reason)})
         told = self._hear({"begun", "refused"}, time.monotonic() + BEGIN_WITHIN)
         if told is None:
             raise OutcomeUnknownError(
                 f"The agent does not say whether it has begun with {self.plan.id}.",
                 "mlops-dash jobs tells what became of it.",
             )
-        self._begun = told.word == "begun"
         self._let_go()
         if told.word == "refused":
             raise RefusedError(str(told.values.get("message")), told.values.get("remedy"))
@@ -171,6 +173,9 @@ class Agent:
         self._let_go()
 
     def _let_go(self) -> None:
+        if self._let:
+            return
+        self._let = True
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with suppress(OSError):
@@ -249,10 +254,8 @@ def _spawned(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _forget(process: subprocess.Popen[bytes]) -> None:
-    """Let go of a process that is meant to outlive us; without this Python warns that it still runs."""
-    process.poll()
-    if process.returncode is None:
-        process.returncode = 0
+    """Let go of a process that is meant to outlive us; where it ends before us, nothing is left of it."""
+    threading.Thread(target=process.wait, name="mlops-dash-agent", daemon=True).start()
 
 
 def _told(line: bytes) -> _Told | None:
