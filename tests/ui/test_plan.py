@@ -108,7 +108,7 @@ async def test_a_version_without_an_environment_asks_where() -> None:
         assert "production" not in text(pilot).partition("where?")[2].partition("esc")[0]  # it is live there
         await press(pilot, "enter")
         assert "Promote to staging" in text(pilot)
-        assert "▌▸ v4" in text(pilot)
+        assert "▌  v4" in text(pilot)
 
 
 # -- the plan ---------------------------------------------------------------------------------------------

@@ -101,10 +101,13 @@ class Acting(Deeds):
 
     def why_not(self, command: str) -> str | None:
         """Why a command can't act now; ``None`` where it can."""
+        return self.why_not_here(command, self.board_screen())
+
+    def why_not_here(self, command: str, screen: BoardScreen | None) -> str | None:
+        """Why a command can't act now on a screen."""
         own = getattr(self, f"why_not_{command}", None)
         if own is not None and (reason := own()):
             return str(reason)
-        screen = self.board_screen()
         return screen.why_not(command) if screen is not None else None
 
     def do(self, command: str) -> None:

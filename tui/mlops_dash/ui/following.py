@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mlops_dash.domain.plans import Action, ActionKind, Outcome
+from mlops_dash.errors import DashError
 from mlops_dash.ui.action_words import ended_words, subject
 from mlops_dash.ui.commands import JOBS, PLAN
 from mlops_dash.ui.holding import Holding
 
 if TYPE_CHECKING:
+    from mlops_dash.ui.board import Board
     from mlops_dash.ui.reader import Reader
 
 ACTING = "acting"
@@ -80,7 +82,7 @@ class Following(Holding):
         self._wanted.clear()
         if reader is not None and self._unanswered:
             board, deeds = reader.board, tuple(self._unanswered)
-            reader.ask(_DISABLED, lambda: {deed: board.disabled(*deed) for deed in deeds})
+            reader.ask(_DISABLED, lambda: {deed: _disabled(board, deed) for deed in deeds})
 
     def places_changed(self) -> None:
         """The board says something else: what was learned of its places is asked for again."""
@@ -153,3 +155,10 @@ class Following(Holding):
         if shown != action.plan.id and action.outcome is not None:
             self.say(ended_words(action), severity=_SEVERITY[action.outcome])
         self.reasons_changed()
+
+
+def _disabled(board: Board, deed: Deed) -> str | None:
+    try:
+        return board.disabled(*deed)
+    except DashError as error:  # there is no such place any more
+        return error.message

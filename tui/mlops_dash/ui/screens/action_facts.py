@@ -139,7 +139,7 @@ def log_facts(action: Action) -> Iterator[Fact]:
             (safe(step, 40), "dim"),
             (safe(event.words, _LONG) or _plain(event), "text"),
         )
-        yield Fact(clock(event.at), line, _whole(event))
+        yield Fact("", line, _whole(event), mark=(clock(event.at), "dim"))  # a time on every line
 
 
 def _plain(event: Event) -> str:

@@ -158,7 +158,8 @@ class BoardScreen(Screen[None]):
 
     def _hint(self, command: Command) -> KeyHint:
         keys = keys_of(command, self.dash.configured_keys)
-        return KeyHint(command.id, keys[0] if keys else "", command.title, self.why_not(command.id) is None)
+        able = self.dash.why_not_here(command.id, self) is None
+        return KeyHint(command.id, keys[0] if keys else "", command.title, able)
 
     # -- commands -----------------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from textual.widget import Widget
 
+from mlops_dash.domain.plans import Tick
+from mlops_dash.ui.action_words import INTERRUPTED, OUTCOMES, STANDS, TICKS, UNDER_WAY, WARNED, Stand
 from mlops_dash.ui.commands import COMMANDS, HELP, Command, keys_of, places_of
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.widgets.facts import Fact, Facts
@@ -21,6 +23,9 @@ _WORDS = (
     ("missing", "trained from a commit that is not in this repository."),
     ("no branch", "trained from a commit that is on no branch or tag; Git may drop it."),
     ("newer", "later versions of the same dataset, in the store or on the main branch."),
+    ("plan", "what an action would change, exactly. R, P and z show it; nothing is changed before it is "
+     "confirmed."),
+    ("verified", "the target was asked until it served the wanted version healthily, several times running."),
     ("rebuild", "whether commit, clean tree, data, parameters and packages are known, so that the run can be "
      "made again."),
 )  # fmt: skip
@@ -104,6 +109,17 @@ _LEGEND: tuple[tuple[str, tuple[tuple[str, Span], ...]], ...] = (
         ("killed", ("⊘", "warn")),
         ("marked first: the baseline of a comparison", ("▣", "accent")),
         ("marked", ("■", "accent")),
+    )),
+    ("Plans and jobs", (
+        ("proposed: the last version that was live and healthy here", ("▸", "accent")),
+        ("known to be bad here", ("✗", "bad")),
+        ("it holds; a step is done", TICKS[Tick.HOLDS]),
+        ("not looked at yet; a step that is to do", TICKS[Tick.OPEN]),
+        ("a warning: it does not hinder", WARNED),
+        ("under way", UNDER_WAY),
+        ("interrupted: the next start goes on with it", INTERRUPTED),
+        *((outcome.value, glyph) for outcome, glyph in OUTCOMES.items()),
+        ("a step that was taken back", STANDS[Stand.UNDONE]),
     )),
     ("Compare", (
         ("the best of all", ("★", "good")),

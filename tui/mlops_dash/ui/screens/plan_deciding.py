@@ -64,7 +64,7 @@ class PlanDeciding(PlanStages):
 
     def take_candidates(self, answer: tuple[Candidate, ...]) -> None:
         """Show the versions, the cursor on the wanted or the proposed one."""
-        self.candidates = for_place(answer, self.environment)
+        self.candidates = for_place(answer, self.environment, self.action)
         if all(row.current for row in self.candidates):
             what = "there is no other version" if self.candidates else "no version is known"
             self.candidates = ()

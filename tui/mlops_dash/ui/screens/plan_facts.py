@@ -206,9 +206,8 @@ def _signatures(difference: PlanDifference) -> Iterator[Fact]:
         yield Fact("signature", _signature(change), _copied(change.key, change.before, change.after))
     if difference.before is not None and not difference.signature:
         known = difference.before.artifacts is None and difference.after.artifacts is None
-        reading = difference.reading
-        told = "the same: callers go on as before" if known and not reading else "not known"
-        yield Fact("signature", ((told, "dim" if known else "unknown"),))
+        told = ("the same: callers go on as before", "dim") if known else ("not known", "unknown")
+        yield Fact("signature", (("looking …", "dim") if difference.reading else told,))
 
 
 def _signature(change: SignatureChange) -> Line:

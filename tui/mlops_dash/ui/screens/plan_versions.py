@@ -53,10 +53,16 @@ def text_of(row: Candidate) -> str:
     )
 
 
-def for_place(candidates: Sequence[Candidate], environment: str) -> tuple[Candidate, ...]:
-    """Return the versions with only the other environments that they are live in."""
+def for_place(candidates: Sequence[Candidate], environment: str, kind: ActionKind) -> tuple[Candidate, ...]:
+    """Return the versions with only the other environments that they are live in; none is proposed to go
+    back to for a promotion."""
     return tuple(
-        replace(row, live_in=tuple(name for name in row.live_in if name != environment)) for row in candidates
+        replace(
+            row,
+            live_in=tuple(name for name in row.live_in if name != environment),
+            proposed=row.proposed and kind is ActionKind.ROLLBACK,
+        )
+        for row in candidates
     )
 
 
