@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from pathlib import Path
 
@@ -75,6 +77,18 @@ def test_actions_are_told_newest_first_and_one_with_its_journal(say, project: Pa
     assert "  accepted  move the alias production of progression from version 4 to version 3" in text
     assert re.search(r"\n  \d\d:\d\d:\d\d\.\d{3}  sent      alias: move the alias\n", text)
     assert "audit     run r1 in experiment mlops-dash" in text
+
+
+def test_jobs_as_csv(say, project: Path) -> None:
+    assert next(csv.reader(io.StringIO(say("jobs", "--csv").out)))[:3] == ["id", "kind", "environment"]
+    done = act(project, "production", "3", "verified", "=1+1")
+    (row,) = csv.DictReader(io.StringIO(say("jobs", "--csv").out))
+    assert (row["id"], row["from"], row["to"], row["outcome"]) == (done, "4", "3", "verified")
+    assert row["reason"] == "'=1+1"  # no formula
+    rows = [*csv.DictReader(io.StringIO(say("jobs", done, "--csv").out))]
+    assert [event["kind"] for event in rows] == [
+        "intent", "checked", "sent", "accepted", "outcome", "audited",
+    ]  # fmt: skip
 
 
 def test_an_unknown_action_names_the_nearest(say, project: Path) -> None:

@@ -12,6 +12,11 @@ from mlops_dash.errors import DashError
 
 JsonObject = dict[str, Any]
 
+_JOB_COLUMNS = (
+    "id", "kind", "environment", "model", "from", "to", "outcome", "running", "actor", "host", "reason",
+    "begun_at", "ended_at", "words", "undoes", "audit_run",
+)  # fmt: skip
+
 PLANNED, ALREADY_THERE, REFUSED = "planned", "already-there", "refused"
 
 
@@ -149,6 +154,14 @@ def action_object(action: Action, *, events: bool = False) -> JsonObject:
     if events:
         document["events"] = [_event(event) for event in action.events]
     return document
+
+
+def job_rows(document: JsonObject) -> tuple[list[str], list[list[Any]]]:
+    """Return ``jobs --csv``, a row for each action, and ``jobs ID --csv``, a row for each event."""
+    if "jobs" in document:
+        return list(_JOB_COLUMNS), [[job[name] for name in _JOB_COLUMNS] for job in document["jobs"]]
+    columns = ["at", "kind", "step", "words"]
+    return columns, [[event[name] for name in columns] for event in document["events"]]
 
 
 def state_of(action: Action, step: Step) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlops_dash.cli import contract_actions as contract
 from mlops_dash.cli.command import DONE
 from mlops_dash.cli.opening import opened
-from mlops_dash.cli.output import json_text, room_of_stdout, stderr, stdout
+from mlops_dash.cli.output import csv_text, json_text, room_of_stdout, stderr, stdout
 from mlops_dash.cli.plan_text import job_text, jobs_text
 from mlops_dash.cli.rollback import resume
 
@@ -31,6 +31,8 @@ def jobs(options: Options, arguments: argparse.Namespace) -> int:
             text, document = jobs_text(found, room_of_stdout()), contract.jobs_object(found)
         if arguments.json:
             stdout(json_text(document))
+        elif arguments.csv:
+            stdout(csv_text(*contract.job_rows(document)))
         elif found:
             stdout(text)
         else:

@@ -185,7 +185,7 @@ def _add_acting(verbs: Any) -> None:
         verb.add_argument(
             "--confirm", metavar="NAME", help="with --yes: the name of a protected environment, once more"
         )
-    jobs = _verb(verbs, "jobs", "rollbacks and promotions, under way and done")
+    jobs = _verb(verbs, "jobs", "rollbacks and promotions, under way and done", csv=True)
     jobs.add_argument("id", metavar="ID", nargs="?", help="one action, with its journal")
 
 
