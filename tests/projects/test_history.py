@@ -373,6 +373,11 @@ def test_a_time_to_come_is_refused(project: Project) -> None:
         project.history(at=datetime.now(UTC) + timedelta(hours=1))
 
 
+def test_a_time_without_a_zone_is_local(project: Project) -> None:
+    moment = datetime.now() - timedelta(hours=1)
+    assert project.history(at=moment).at == moment.astimezone(UTC)
+
+
 def test_fault_73_where_nothing_can_be_kept_the_history_says_so(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file in the folder's place")
     with open_project(folder) as project:

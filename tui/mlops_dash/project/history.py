@@ -22,7 +22,7 @@ def history(
     *,
     at: datetime | None = None,
 ) -> HistoryAnswer:
-    """Answer what changed; with ``at`` (UTC) also what was live then.
+    """Answer what changed; with ``at`` (local time where it has no zone) also what was live then.
 
     Raises:
         UsageError: there is no such environment or model, or ``at`` is still to come.
@@ -36,7 +36,7 @@ def history(
         now=datetime.now(UTC),
         environment=environment,
         model=model,
-        at=at,
+        at=at.astimezone(UTC) if at is not None else None,
         unseen=unseen,
     )
 
