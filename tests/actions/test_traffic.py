@@ -100,6 +100,23 @@ def test_kill_9_of_the_acting_process_fails_no_request(
     assert set(traffic.report.versions) == {"4", "5"}
 
 
+def test_handovers_under_all_that_a_server_can_answer_fail_no_request(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections that are accepted at the very moment of a handover are answered, too."""
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.setattr(spawning, "SERVER_MODULE", "actions.light_server")
+    make_world(world)
+    changing = hand(world / "servers", arguments(world / "new", "4", "5"))
+    _, note = listen_in()
+    with Traffic(url(world), 1200.0) as traffic:
+        for _ in range(8):
+            changing.act(note)
+            changing.undo(note)
+    print(told(traffic.report))
+    assert traffic.report.failed == 0, told(traffic.report)
+
+
 def test_a_server_that_is_not_asked_to_drain_would_fail_requests(world: Path) -> None:
     """The client notices: what is measured above is not its patience."""
     servers = world / "servers"

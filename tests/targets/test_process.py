@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -15,15 +16,20 @@ from mlops_dash.config import AliasTarget, HttpTarget, ProcessTarget
 from mlops_dash.domain.environments import Health
 from mlops_dash.errors import ConfigError
 from mlops_dash.targets.base import Observable, Place
+from mlops_dash.targets.control import control_name
 from mlops_dash.targets.observe import ask_all, make_target
 from mlops_dash.targets.process import (
+    Crew,
     ServerRecord,
     is_running,
     last_words,
+    old_path,
     promise,
+    read_crew,
     read_record,
     record_path,
     servers_folder,
+    standby_path,
     write_record,
 )
 from targets.loopback import Loopback, Request, Script, response
@@ -193,6 +199,37 @@ def test_records_are_read_back_and_private(tmp_path: Path) -> None:
     write_record(tmp_path, written)
     assert read_record(tmp_path, "production", "progression") == written
     assert [path.stat().st_mode & 0o077 for path in tmp_path.iterdir()] == [0]
+
+
+def test_all_servers_of_a_place_are_read_back_each_from_its_own_file(tmp_path: Path) -> None:
+    current, standby = record(tmp_path), record(tmp_path, token="a" * 32, version="5")
+    old = [record(tmp_path, token=sign * 32, version="3") for sign in "bc"]
+    assert read_crew(tmp_path, "production", "progression") == Crew(None, None, ())
+    write_record(tmp_path, current)
+    write_record(tmp_path, standby, standby_path(tmp_path, "production", "progression"))
+    for one in (*old, current):  # the current one is about to hand over
+        write_record(tmp_path, one, old_path(tmp_path, one))
+    assert read_crew(tmp_path, "production", "progression") == Crew(current, standby, tuple(old))
+    assert read_crew(tmp_path, "production", "other") == Crew(None, None, ())
+    standby_path(tmp_path, "production", "progression").write_bytes(b"{")
+    old_path(tmp_path, old[0]).write_bytes(b"")
+    assert read_crew(tmp_path, "production", "progression") == Crew(current, None, (old[1],))
+
+
+def test_a_record_of_an_older_release_is_read(tmp_path: Path) -> None:
+    path = record_path(tmp_path, "production", "progression")
+    write_record(tmp_path, record(tmp_path, control="x.sock"))
+    facts = json.loads(path.read_bytes())
+    for name in ("control", "location", "private", "former"):
+        del facts[name]
+    path.write_text(json.dumps(facts))
+    assert read_record(tmp_path, "production", "progression") == record(tmp_path)
+
+
+@pytest.mark.parametrize("token", ["../../x", "a/b", "", "\x00"])
+def test_no_record_leads_out_of_the_folder(tmp_path: Path, token: str) -> None:
+    assert old_path(tmp_path, record(tmp_path, token=token)).parent == tmp_path
+    assert (tmp_path / control_name(token)).parent == tmp_path
 
 
 def test_every_place_has_a_file_of_its_own_inside_the_folder(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import array
 import json
 import os
+import re
 import socket
 import tempfile
 import threading
@@ -44,7 +45,7 @@ class NoControlError(Exception):
 
 def control_name(token: str) -> str:
     """Return the file name of a server's control socket."""
-    return f"{token[:16]}.sock"
+    return f"{re.sub('[^0-9A-Za-z]', '', token)[:16]}.sock"
 
 
 class Line:
