@@ -121,6 +121,11 @@ _LEGEND: tuple[tuple[str, tuple[tuple[str, Span], ...]], ...] = (
         *((outcome.value, glyph) for outcome, glyph in OUTCOMES.items()),
         ("a step that was taken back", STANDS[Stand.UNDONE]),
     )),
+    ("History", (
+        ("told by a tag, a commit or a stage", ("◆", "code")),
+        ("seen: two looks differ, and nobody wrote down why", ("◌", "dim")),
+        ("between two looks: so long ago at the most", ("~", "text")),
+    )),
     ("Compare", (
         ("the best of all", ("★", "good")),
         ("better than the baseline", ("▲", "good")),
