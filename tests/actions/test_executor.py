@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actions.journalled import FileHand, Says, plan_of, step
-from mlops_dash.actions import executor, journal
+from mlops_dash.actions import executor
+from mlops_dash.actions import log as log_of
 from mlops_dash.actions.executor import execute, resume
 from mlops_dash.actions.hands import Hand, Look, Note, Standing
 from mlops_dash.actions.journal import Journal, JournalError, Log
@@ -390,14 +391,14 @@ def test_fault_72_a_disk_that_fills_up_is_no_success(
 ) -> None:
     hands = system(tmp_path, "alias")
     plan = plan_of(step("alias"))
-    real = journal._write_whole
+    real = log_of.write_whole
 
     def full(file: Any, data: bytes) -> None:
         if b'"accepted"' in data:
             raise OSError(28, os.strerror(28))
         real(file, data)
 
-    monkeypatch.setattr(journal, "_write_whole", full)
+    monkeypatch.setattr(log_of, "write_whole", full)
     with pytest.raises(JournalError, match="No space left"):
         execute(plan, book, of(hands), Says(), nothing)
     action = book.action(plan.id)

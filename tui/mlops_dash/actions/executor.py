@@ -174,6 +174,9 @@ def _do(work: Work, step: Step) -> Outcome | None:
     if look.standing is Standing.AFTER and not look.begun:
         work.tell(EventKind.ACCEPTED, step, look.words or "it is there", evidence_of(look))
         return None
+    if look.standing is Standing.OTHER and not look.begun:
+        work.fail(step, look.words or f"{step.title}: something else is there")
+        return Outcome.FAILED
     return Outcome.UNKNOWN
 
 
@@ -239,7 +242,7 @@ def _settle(work: Work, looks: list[Look], verifier: Verifier) -> Outcome:
     if work.progress.failed is None:
         sent = work.progress.sent
         ours = [look for step, look in zip(plan.steps, looks, strict=True) if step.id in sent]
-        nothing = not any(look.begun or look.standing is Standing.AFTER for look in ours)
+        nothing = all(look.standing is Standing.BEFORE and not look.begun for look in ours)
         why = "it did not arrive" if work.progress.last else "it was interrupted, and found too late to go on"
         work.fail(None, why, refused=nothing)
     return go_back(work)

@@ -6,44 +6,30 @@ about to do, and the next one looks at the systems to learn how far it came.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
 import re
 import time
-from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from mlops_dash import paths
-from mlops_dash.actions.plan_json import (
-    decoded,
-    encoded,
-    event_of,
-    event_to_json,
-    plan_of,
-    plan_to_json,
-    without_secrets,
-)
-from mlops_dash.domain.plans import Action, Event, EventKind, Outcome, Plan
-from mlops_dash.domain.secrets import scrub
+from mlops_dash.actions.durable import cut_torn_line, is_held, locked, release, sync_folder, write_whole
+from mlops_dash.actions.log import JournalError, Log, events_of, told_by
+from mlops_dash.actions.plan_json import decoded, encoded, plan_to_json
+from mlops_dash.domain.plans import Action, EventKind, Outcome, Plan
 from mlops_dash.domain.text import storable, visible
-from mlops_dash.errors import DashError, RefusedError
+from mlops_dash.errors import RefusedError
+
+__all__ = ["Journal", "JournalError", "Log", "actions_folder"]
 
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4,32}")
-_PATIENCE = 0.5  # seconds for which a lock that somebody only looks at is waited for
 _ASKED_FOR = timedelta(days=7)  # time for which an unknown outcome is asked about
 _SETTLES_WITHIN = 10.0  # seconds for which an action waits for one that is only asked about
-_LOOK = 0.01  # seconds between two tries
 _ELSEWHERE = "MLOPS_DASH_STATE_DIR names another folder for it."
-
-
-class JournalError(DashError):
-    """The journal of an action that was begun cannot be written: nothing more is sent, and whoever finds
-    the action unfinished goes on by looking at the systems."""
 
 
 def actions_folder(project: str) -> Path:
@@ -77,14 +63,14 @@ class Journal:
             key = (state.st_mtime_ns, state.st_size)
             known = self._read.get(action_id)
             if known is None or known[0] != key:
-                events = _events(path.read_bytes())
-                known = self._read[action_id] = (key, _told(events, path))
+                events = events_of(path.read_bytes())
+                known = self._read[action_id] = (key, told_by(events, path))
         except OSError:
             return None
         action = known[1]
         if action is None or action.outcome is not None:
             return action
-        return _running(action) if _is_held(self._lock(action_id)) else action
+        return replace(action, running=is_held(self._lock(action_id)))
 
     def actions(self) -> tuple[Action, ...]:
         """Return every action, newest first."""
@@ -134,7 +120,7 @@ class Journal:
     def at_work(self, plan: Plan) -> str | None:
         """Say who changes a plan's place on this machine right now; ``None``: nobody, or the plan itself."""
         path = self._place(plan)
-        if not _is_held(path):
+        if not is_held(path):
             return None
         told = _held_by(path)
         return None if told.get("action") == plan.id else _holder(path)
@@ -159,7 +145,7 @@ class Journal:
         try:
             self._make_folder()
             with open(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0) as file:
-                _write_whole(file, b"\n" * 4096)
+                write_whole(file, b"\n" * 4096)
                 os.fsync(file.fileno())
         except OSError as error:
             raise _no_journal(self.folder, error) from None
@@ -186,22 +172,22 @@ class Journal:
         made = False
         try:
             self._check_place(plan)
-            lock = _locked(self._lock(plan.id))
+            lock = locked(self._lock(plan.id))
             if lock is None or path.exists():
                 raise RefusedError(f"the action {plan.id} is under way already")
             file = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b", buffering=0)  # noqa: SIM115
             made = True
             log = Log(plan, path, file, (lock, place), [])
             log.append(EventKind.INTENT, words=_intent(plan), evidence={"plan": plan_to_json(plan)})
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except (OSError, JournalError) as error:
             if made:
                 with suppress(OSError):
                     path.unlink()
-            _release(lock, place)
+            release(lock, place)
             raise _no_journal(self.folder, error) from None
         except RefusedError:
-            _release(lock, place)
+            release(lock, place)
             raise
         return log
 
@@ -220,21 +206,21 @@ class Journal:
         lock: IO[bytes] | None = None
         place: IO[bytes] | None = None
         try:
-            lock = _locked(self._lock(action_id))
+            lock = locked(self._lock(action_id))
             if lock is None:
                 return None
-            action = _told(_events(path.read_bytes()), path)
+            action = told_by(events_of(path.read_bytes()), path)
             if action is None:
-                _release(lock)
+                release(lock)
                 return None
             place = self._hold_place(action.plan) if to_act else None
             file = open(path, "r+b", buffering=0)  # noqa: SIM115 - the log closes it
-            _cut_torn_line(file)
+            cut_torn_line(file)
         except OSError as error:
-            _release(lock, place)
+            release(lock, place)
             raise _no_journal(self.folder, error) from None
         except RefusedError:
-            _release(lock, place)
+            release(lock, place)
             raise
         return Log(action.plan, path, file, (lock, place), list(action.events))
 
@@ -251,22 +237,22 @@ class Journal:
     def _make_folder(self) -> None:
         if not self.folder.is_dir():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync_folder(self.folder.parent)
+            sync_folder(self.folder.parent)
 
     def _hold_place(self, plan: Plan) -> IO[bytes]:
         path = self._place(plan)
         lock: IO[bytes] | None = None
         end = time.monotonic() + _SETTLES_WITHIN
         try:
-            lock = _locked(path)
+            lock = locked(path)
             while lock is None and self._settles(path) and time.monotonic() < end:
-                lock = _locked(path)
+                lock = locked(path)
             if lock is not None:
                 lock.truncate(0)
-                _write_whole(lock, encoded({"pid": os.getpid(), "actor": plan.actor, "action": plan.id}))
+                write_whole(lock, encoded({"pid": os.getpid(), "actor": plan.actor, "action": plan.id}))
                 return lock
         except OSError as error:
-            _release(lock)
+            release(lock)
             raise _no_journal(self.folder, error) from None
         what = f"{visible(plan.model, 200)} in {visible(plan.environment, 80)}"
         raise RefusedError(
@@ -286,174 +272,6 @@ class Journal:
                 f"{visible(plan.environment, 80)} was interrupted.",
                 "mlops-dash jobs goes on with it; then plan again.",
             )
-
-
-class Log:
-    """The journal of one action that this process is at work on. Closing it lets others take it up.
-
-    Attributes:
-        events: all that it tells, in order.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        path: Path,
-        file: IO[bytes],
-        locks: tuple[IO[bytes] | None, ...],
-        events: list[Event],
-    ) -> None:
-        self.plan = plan
-        self.path = path
-        self.events = events
-        self._file = file
-        self._locks = locks
-        self._end = file.seek(0, os.SEEK_END)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def append(
-        self,
-        kind: EventKind,
-        step: str | None = None,
-        words: str = "",
-        evidence: Mapping[str, Any] | None = None,
-    ) -> Event:
-        """Write down what happened; it is on the disk when this returns.
-
-        Raises:
-            JournalError: it could not be written; half a line is left to no one.
-        """
-        told = dict(evidence or {})
-        if kind is not EventKind.INTENT:  # a plan stays as it is: its steps are done from it
-            told = without_secrets(told)
-        event = Event(datetime.now(UTC), kind, step, scrub(words), told)
-        try:
-            self._file.seek(self._end)
-            _write_whole(self._file, encoded(event_to_json(event)) + b"\n")
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            with suppress(OSError):
-                self._file.truncate(self._end)
-            raise JournalError(
-                f"The journal of this action cannot be written: {error.strerror}.",
-                f"Make room for {self.path}; the next start of mlops-dash goes on with the action.",
-            ) from None
-        self._end = self._file.tell()
-        self.events.append(event)
-        return event
-
-    def close(self) -> None:
-        """Let go of the action."""
-        with suppress(OSError):
-            self._file.close()
-        _release(*self._locks)
-
-
-def _told(events: list[Event], path: Path) -> Action | None:
-    """Return what a journal tells; ``None`` where its intent is not in it: nothing was begun."""
-    if not events or events[0].kind is not EventKind.INTENT:
-        return None
-    try:
-        plan = plan_of(events[0].evidence["plan"])
-    except (KeyError, ValueError, TypeError):
-        return None
-    outcome: Outcome | None = None
-    audit: str | None = None
-    for event in events:
-        if event.kind is EventKind.OUTCOME:
-            with suppress(ValueError):
-                outcome = Outcome(str(event.evidence.get("outcome")))
-            audit = None  # of an earlier outcome
-        elif event.kind is EventKind.RESUMED:
-            outcome = None
-        elif event.kind is EventKind.AUDITED:
-            audit = str(event.evidence.get("run")) if event.evidence.get("run") else None
-    return Action(plan, tuple(events), outcome, running=False, audit_run=audit, log=str(path))
-
-
-def _running(action: Action) -> Action:
-    from dataclasses import replace
-
-    return replace(action, running=True)
-
-
-def _events(content: bytes) -> list[Event]:
-    """Return the events of a file; a last line without an end, and what is no event, are passed over."""
-    found = []
-    for line in content.split(b"\n")[:-1]:
-        with suppress(ValueError, TypeError):
-            found.append(event_of(decoded(line)))
-    return found
-
-
-def _cut_torn_line(file: IO[bytes]) -> None:
-    """Take away what a killed process left of a line: nothing was begun on the strength of it."""
-    content = file.read()
-    file.truncate(content.rfind(b"\n") + 1)
-
-
-def _write_whole(file: IO[bytes], data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        written = file.write(view)
-        if not written:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        view = view[written:]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _locked(path: Path) -> IO[bytes] | None:
-    """Return a file that this process has locked; ``None`` where another holds it.
-
-    Whoever asks whether it is held takes it for a moment, so a first failure does not count.
-
-    Raises:
-        OSError: the file cannot be opened for writing.
-    """
-    file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115
-    end = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
-        except BlockingIOError:
-            if time.monotonic() > end:
-                file.close()
-                return None
-            time.sleep(_LOOK)
-        except OSError:
-            file.close()
-            raise
-
-
-def _is_held(path: Path) -> bool:
-    try:
-        with open(path, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-
-
-def _release(*locks: IO[bytes] | None) -> None:
-    for lock in locks:
-        if lock is not None:
-            with suppress(OSError):
-                lock.close()
 
 
 def _held_by(path: Path) -> dict[str, Any]:

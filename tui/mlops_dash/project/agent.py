@@ -143,8 +143,15 @@ class Agent:
         _forget(process)
 
     def ready(self, timeout: float = 0.0) -> bool:
-        """Tell whether it has imported all that it needs, waiting up to ``timeout`` seconds for it."""
-        return self._hear({"ready"}, time.monotonic() + timeout) is not None
+        """Tell whether it has imported all that it needs, waiting up to ``timeout`` seconds for it.
+
+        Raises:
+            RefusedError: it cannot act: says why.
+        """
+        told = self._hear({"ready"}, time.monotonic() + timeout)
+        if told is not None and told.word == "refused":
+            raise _refusal(told)
+        return told is not None
 
     def go(self, reason: str) -> str:
         """Have it carry the plan out; return the action's id as soon as the intent is on the disk.
@@ -165,7 +172,7 @@ class Agent:
             )
         self._let_go()
         if told.word == "refused":
-            raise RefusedError(str(told.values.get("message")), told.values.get("remedy"))
+            raise _refusal(told)
         return self.plan.id
 
     def leave(self) -> None:
@@ -256,6 +263,10 @@ def _spawned(folder: Path) -> subprocess.Popen[bytes]:
 def _forget(process: subprocess.Popen[bytes]) -> None:
     """Let go of a process that is meant to outlive us; where it ends before us, nothing is left of it."""
     threading.Thread(target=process.wait, name="mlops-dash-agent", daemon=True).start()
+
+
+def _refusal(told: _Told) -> RefusedError:
+    return RefusedError(str(told.values.get("message")), told.values.get("remedy"))
 
 
 def _told(line: bytes) -> _Told | None:

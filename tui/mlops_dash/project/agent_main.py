@@ -94,6 +94,7 @@ class _Acting:
         It only reads. What fails now is told when it acts.
         """
         kinds = {step.kind for step in plan.steps}
+        self.journal.actions()
         for step in plan.steps:
             with suppress(Exception):
                 hand_of(step, self.context)
