@@ -124,7 +124,7 @@ _LEGEND: tuple[tuple[str, tuple[tuple[str, Span], ...]], ...] = (
     ("History", (
         ("told by a tag, a commit or a stage", ("◆", "code")),
         ("seen: two looks differ, and nobody wrote down why", ("◌", "dim")),
-        ("between two looks: so long ago at the most", ("~", "text")),
+        ("between two looks: so long ago at the least", ("~", "text")),
     )),
     ("Compare", (
         ("the best of all", ("★", "good")),
