@@ -232,3 +232,31 @@ def test_texts_from_others_are_kept_as_they_are_and_secrets_are_not(
     reader.read(source(project))
     assert "hunter22secret" not in str(reader.sql("select * from manifest"))
     assert "hunter22secret" not in str(history(reader))
+
+
+def test_what_was_learnt_is_added_to_and_given_up_where_history_was_rewritten(
+    team: Team, reader: Reader
+) -> None:
+    ada = team.clone("ada")
+    one = source(ada)
+    reader.read(one)
+    for step, version in enumerate(("7", "8")):
+        team.pushes(ada, {PATH: declaring(version)}, f"Now {version}")
+        reader.read(one)
+        assert len(history(reader)) == step + 2
+    # merged the other way round: what was main is now the second parent
+    ada.git("checkout", "-q", "-b", "topic", "HEAD~2")
+    ada.write(PATH, declaring("9"))
+    ada.git("commit", "-qam", "Nine")
+    ada.git("merge", "-q", "-s", "ours", "--no-ff", "-m", "Merge main into topic", "main")
+    ada.git("push", "-q", "origin", "HEAD:main")
+    reader.read(one)
+    assert [row[:2] for row in history(reader)] == [("6", "9"), (None, "6")]
+    ada.git("push", "-qf", "origin", "HEAD~1:main")
+    ada.git("push", "-qf", "origin", "main:main")
+    reader.read(one)
+    assert [row[:2] for row in history(reader)] == [("7", "8"), ("6", "7"), (None, "6")]
+    again = Reader()
+    again.read(source(ada))
+    assert history(again) == history(reader)
+    again.store.close()

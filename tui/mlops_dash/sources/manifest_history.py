@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 
 from mlops_dash.domain.manifests import parse_field
@@ -36,8 +37,17 @@ class FieldChange:
     after: str | None
 
 
-Values = MutableMapping[tuple[str, str], str | None]
-"""The text of a field by (blob, field), kept between readings."""
+@dataclass(slots=True)
+class Learnt:
+    """What readings of one repository leave for the next one.
+
+    Attributes:
+        values: the text of a field by (blob, field).
+        touched: by path, a tip and the commits on its line of first parents that touch the file.
+    """
+
+    values: dict[tuple[str, str], str | None] = dataclass_field(default_factory=dict)
+    touched: dict[str, tuple[str, list[list[str]]]] = dataclass_field(default_factory=dict)
 
 
 def changes(
@@ -48,7 +58,7 @@ def changes(
     *,
     limit: int = MOST,
     cut: frozenset[str] = frozenset(),
-    known: Values | None = None,
+    learnt: Learnt | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> list[FieldChange]:
     """Return the changes of a field on the line of first parents that ends at ``tip``, the newest first.
@@ -57,21 +67,15 @@ def changes(
 
     Args:
         cut: commits whose parents are missing (a shallow clone).
-        known: what was learnt of contents before; added to.
+        learnt: by earlier calls with the same limit; added to.
         check: called now and then; raises where the reading is cancelled.
 
     Raises:
         GitError: the history cannot be read.
     """
-    output = runner.run(
-        "log", "-z", "--first-parent", f"--max-count={limit}", _FORMAT, "--encoding=UTF-8",
-        "--no-show-signature", "--no-color", "--end-of-options", *hashes(tip), "--", f":(top,literal){path}",
-        deadline=60.0,
-    )  # fmt: skip
-    fields = output.decode("utf-8", "replace").split("\0")
-    rows = [fields[n : n + _FIELDS] for n in range(0, len(fields) - _FIELDS + 1, _FIELDS)]
-    rows = [row for row in rows if is_hash(row[0])]
-    texts = _values(runner, [row[0] for row in rows], path, field, {} if known is None else known, check)
+    learnt = Learnt() if learnt is None else learnt
+    rows = _touching(runner, tip, path, limit, learnt)
+    texts = _values(runner, [row[0] for row in rows], path, field, learnt.values, check)
     found: list[FieldChange] = []
     for number, (commit, author, at, subject) in enumerate(rows):
         last = number == len(rows) - 1
@@ -85,8 +89,41 @@ def changes(
     return found
 
 
+def _touching(runner: GitRunner, tip: str, path: str, limit: int, learnt: Learnt) -> list[list[str]]:
+    """Return (hash, author, time, subject) of the newest commits that touch a file."""
+    before, known = learnt.touched.get(path, ("", []))
+    if before and before != tip and not _follows(runner, before, tip):
+        before, known = "", []
+    rows = known
+    if before != tip:
+        without = [f"^{before}"] if before else []
+        output = runner.run(
+            "log", "-z", "--first-parent", f"--max-count={limit}", _FORMAT, "--encoding=UTF-8",
+            "--no-show-signature", "--no-color", "--end-of-options", *hashes(tip), *without, "--",
+            f":(top,literal){path}", deadline=60.0,
+        )  # fmt: skip
+        fields = output.decode("utf-8", "replace").split("\0")
+        new = [fields[n : n + _FIELDS] for n in range(0, len(fields) - _FIELDS + 1, _FIELDS)]
+        rows = [*(row for row in new if is_hash(row[0])), *known][:limit]
+        learnt.touched[path] = (tip, rows)
+    return rows
+
+
+def _follows(runner: GitRunner, older: str, newer: str) -> bool:
+    """Tell whether one commit is on the line of first parents of another."""
+    older, newer = hashes(older, newer)
+    listed = runner.run("rev-list", "--first-parent", "--parents", newer, f"^{older}", "--", accept=(0, 128))
+    lines = listed.decode("ascii", "replace").splitlines()
+    return bool(lines) and lines[-1].split(" ")[1:2] == [older]
+
+
 def _values(
-    runner: GitRunner, commits: list[str], path: str, field: str, known: Values, check: Callable[[], None]
+    runner: GitRunner,
+    commits: list[str],
+    path: str,
+    field: str,
+    known: dict[tuple[str, str], str | None],
+    check: Callable[[], None],
 ) -> list[str | None]:
     if not commits:
         return []

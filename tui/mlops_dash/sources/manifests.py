@@ -16,7 +16,7 @@ from mlops_dash.sources.git import GitSource
 from mlops_dash.sources.git_process import GitError
 from mlops_dash.sources.git_refs import Refs
 from mlops_dash.sources.git_runner import hashes, is_hash
-from mlops_dash.sources.manifest_history import FieldChange, Values, changes, cut_commits
+from mlops_dash.sources.manifest_history import FieldChange, Learnt, changes, cut_commits
 from mlops_dash.sources.manifest_tree import LARGEST, ManifestError, decoded, find, read
 
 _FORMAT = 1
@@ -68,7 +68,7 @@ class ManifestSource:
     def __init__(self, git: GitSource, places: Sequence[ManifestPlace]) -> None:
         self._git = git
         self._places = tuple(places)
-        self._known: Values = {}
+        self._learnt = Learnt()
 
     def changed(self, position: str | None) -> bool:
         """Tell from file times alone whether any ref moved, or other manifests are named."""
@@ -89,8 +89,8 @@ class ManifestSource:
             yield Batch("manifest", _table(_MANIFEST, [_row(p, f) for p, f in together]), Apply.REPLACE)
             changed = [row for p, f in together for row in _changed(p, f)]
             yield Batch("manifest_change", _table(_CHANGE, changed), Apply.REPLACE)
-        if len(self._known) > _KEPT:
-            self._known.clear()
+        if len(self._learnt.values) > _KEPT:
+            self._learnt.values.clear()
         yield self._position(mark, said, found)
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class ManifestSource:
             value, detail = self._value(place, tip)
             history = changes(
                 self._git.runner, tip, place.path, place.field,
-                cut=cut_commits(self._git.place.common), known=self._known, check=reading.cancel.check,
+                cut=cut_commits(self._git.place.common), learnt=self._learnt, check=reading.cancel.check,
             )  # fmt: skip
         except GitError as error:
             if not error.damaged:
