@@ -31,6 +31,7 @@ FILE_DEADLINE = 25.0
 _ALIAS = "select version from registered_model_aliases where name = ? and alias = ?"
 _VERSION = "select current_stage from model_versions where name = ? and version = ?"
 _NOT_THERE = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
+_NO_RIGHTS = ("permission denied", "command denied", "Access denied", "readonly database", "read-only")
 _DELETED = "Deleted_Internal"  # how MLflow marks versions that were deleted
 
 
@@ -215,6 +216,10 @@ class Registry:
             return _NotThereError(f"The registry says: {told}.")
         if code in {"PERMISSION_DENIED", "UNAUTHENTICATED"}:
             return RefusedError(f"The tracking store does not let you {what}: {told}.", CREDENTIALS)
+        if any(sign in told for sign in _NO_RIGHTS):
+            return RefusedError(
+                f"You may not {what}: {told}.", "Ask for the right to write, or act through the server."
+            )
         if isinstance(error, TimeoutError) or self.address.kind is Kind.HTTP:
             return OutcomeUnknownError(
                 f"{shown} did not answer when it was to {what}: {told}.", "Ask it: mlops-dash live."

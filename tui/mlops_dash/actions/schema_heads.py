@@ -159,6 +159,12 @@ def _server_heads(address: Address, within: float) -> list[str]:
     thread.join(within)
     if found:
         return found[0]
+    if errors and isinstance(errors[0], ImportError):
+        raise RefusedError(
+            f"MLflow has no driver for this database here: {address.shown} needs "
+            f"{visible(str(errors[0].name), 60)}.",
+            f"Install it where mlops-dash runs, {_THROUGH_SERVER}.",
+        )
     if errors and "alembic_version" in str(errors[0]):
         raise RefusedError(f"No tracking store of a known schema: {address.shown}.")
     why = (

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlops_dash.project import Project
 
 MODULE = "mlops_dash.project.agent_main"
-BEGIN_WITHIN = 60.0
+BEGIN_WITHIN = 120.0
 """Seconds until an agent that was told to go has begun or refused."""
 _LOG = "agents.log"
 _ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception): ")

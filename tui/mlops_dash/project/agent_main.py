@@ -158,7 +158,9 @@ class _Acting:
     def _verifier(self, plan: Plan) -> TargetVerifier:
         from mlops_dash.actions.verifying import TargetVerifier
 
-        target = observable_at(self.project, plan) if plan.verification.asks else None
+        target = None
+        with suppress(DashError):  # it cannot be asked as it is configured now: nothing is proven
+            target = observable_at(self.project, plan) if plan.verification.asks else None
         return TargetVerifier(target)
 
     def _check(self, plan: Plan) -> Iterator[Precondition]:
