@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlops_dash.answers.facts import Asks
 from mlops_dash.answers.history_evidence import Key, Place, places
 from mlops_dash.answers.history_moments import was_live
-from mlops_dash.answers.serving import all_serving
+from mlops_dash.answers.serving import Serving, all_serving
 from mlops_dash.answers.timeline import Timeline, newest_first
 from mlops_dash.config import Config
 from mlops_dash.domain.changes import Change, Sighting, WasLive
@@ -65,6 +65,7 @@ def evidenced(
     sightings: Iterable[Sighting],
     actions: Iterable[Action],
     statuses: Sequence[SourceStatus],
+    servings: Sequence[Serving] | None = None,
 ) -> Evidenced:
     """Collect the evidence of every place.
 
@@ -74,8 +75,10 @@ def evidenced(
         sightings: what earlier looks saw.
         actions: those of this machine.
         statuses: freshness of each source.
+        servings: what is live everywhere, where that was asked already.
     """
-    found = places(store, all_serving(store, config), sightings, actions, statuses)
+    live = all_serving(store, config) if servings is None else servings
+    found = places(store, live, sightings, actions, statuses)
     return Evidenced(found, {key: place.timeline() for key, place in found.items()})
 
 

@@ -11,6 +11,7 @@ from mlops_dash.answers.history import history as history_answer
 from mlops_dash.domain.plans import Action
 
 if TYPE_CHECKING:
+    from mlops_dash.answers.serving import Serving
     from mlops_dash.domain.changes import Candidate
     from mlops_dash.project import Project
 
@@ -41,20 +42,28 @@ def history(
     )
 
 
-def candidates(project: Project, environment: str, model: str | None = None) -> tuple[Candidate, ...]:
+def candidates(
+    project: Project,
+    environment: str,
+    model: str | None = None,
+    servings: Sequence[Serving] | None = None,
+) -> tuple[Candidate, ...]:
     """Answer which versions an environment could go back to, the proposed one marked.
+
+    Args:
+        servings: what is live everywhere, where that was asked already.
 
     Raises:
         UsageError: there is no such environment, or it has several models and none was named.
     """
     from mlops_dash.answers.candidates import candidates as answer
 
-    return answer(project.store, project.config, _evidence(project), environment, model)
+    return answer(project.store, project.config, _evidence(project, servings), environment, model)
 
 
-def _evidence(project: Project) -> Evidenced:
-    sightings = project.seeing.sightings.known()
-    return evidenced(project.store, project.config, sightings, _actions(project), project.statuses())
+def _evidence(project: Project, servings: Sequence[Serving] | None = None) -> Evidenced:
+    sightings, statuses = project.seeing.sightings.known(), project.statuses()
+    return evidenced(project.store, project.config, sightings, _actions(project), statuses, servings)
 
 
 def _actions(project: Project) -> Sequence[Action]:

@@ -53,7 +53,7 @@ def plan(
 ) -> Plan:
     """Do :meth:`ActionQuestions.plan`."""
     place = _place(project, environment, model)
-    known = _candidates(project, *place.names)
+    known = history.candidates(project, *place.names, servings=place.all)
     wanted = _wanted(project, place, kind, to, known)
     bad = next((c.bad for c in known if c.version == wanted.version.version and c.bad), None)
     return make_plan(_facts(project, place, kind, wanted, bad, undoes))
@@ -61,14 +61,9 @@ def plan(
 
 def candidates(project: Project, environment: str, model: str | None) -> tuple[Candidate, ...]:
     """Do :meth:`ActionQuestions.candidates`."""
-    from mlops_dash.project.history import candidates as answer
-
-    place = find_place(all_serving(project.store, project.config), environment, model)
-    return answer(project, place.environment, place.model)
-
-
-def _candidates(project: Project, environment: str, model: str) -> tuple[Candidate, ...]:
-    return history.candidates(project, environment, model)
+    servings = all_serving(project.store, project.config)
+    place = find_place(servings, environment, model)
+    return history.candidates(project, place.environment, place.model, servings)
 
 
 def disabled(project: Project, kind: ActionKind, environment: str, model: str | None) -> str | None:
