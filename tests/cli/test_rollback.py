@@ -202,3 +202,12 @@ def test_an_alias_of_another_name_is_the_one_that_moves(say, project: Path) -> N
     said = say("rollback", "blue", "--to", "3", "--dry-run", "--json")
     (step,) = said.json["plan"]["steps"]
     assert '"staging", "3"' in step["effect"]
+
+
+def test_nothing_is_planned_from_old_facts(say, project: Path) -> None:
+    assert say("rollback", "production", "--to", "3", "--dry-run").code == 0
+    (project / "mlflow.db").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    said = say("rollback", "production", "--to", "3", "--dry-run", "--json")
+    assert said.code == 3
+    assert "nothing is planned from old facts: tracking could not be read" in said.err
+    assert said.json["outcome"] == "refused"

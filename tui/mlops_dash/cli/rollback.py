@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,6 +17,7 @@ from mlops_dash.cli.following import follow
 from mlops_dash.cli.opening import opened, refreshed, tell_sources
 from mlops_dash.cli.output import json_text, room_of_stdout, stderr, stdout
 from mlops_dash.cli.plan_text import already_there, outcome_text, plan_text
+from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.plans import Action, ActionKind, Outcome, Plan, Precondition, Tick
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, OutcomeUnknownError, RefusedError
@@ -33,6 +36,8 @@ _CODES = {
     Outcome.REFUSED: REFUSED,
     Outcome.UNKNOWN: UNKNOWN,
 }
+_OLD = (Freshness.STALE, Freshness.FAILED)
+_TRIES, _BETWEEN = 4, 0.5  # readings of sources that fail, and seconds from one to the next
 
 
 def rollback(options: Options, arguments: argparse.Namespace) -> int:
@@ -58,10 +63,10 @@ def _run(kind: ActionKind, options: Options, arguments: argparse.Namespace) -> i
         arguments.reason = clean_reason(arguments.reason)
     check_flags(arguments)
     with opened(options) as project:
-        tell_sources(refreshed(project).statuses)
+        statuses = _read(project)
         project.observe()
         resume(project)
-        acting = _Acting(project, arguments)
+        acting = _Acting(project, arguments, statuses)
         try:
             return acting.act(kind)
         except RefusedError as error:
@@ -69,12 +74,28 @@ def _run(kind: ActionKind, options: Options, arguments: argparse.Namespace) -> i
             raise
 
 
+def _read(project: Project) -> Sequence[SourceStatus]:
+    """Read all sources; those that cannot be read, as while somebody writes to one, are tried again."""
+    for _ in range(_TRIES):
+        statuses = refreshed(project).statuses
+        if not any(status.status in _OLD for status in statuses):
+            return statuses
+        time.sleep(_BETWEEN)
+    tell_sources(statuses)
+    return statuses
+
+
 @dataclass(slots=True)
 class _Acting:
-    """One plan on its way from the command line to its outcome."""
+    """One plan on its way from the command line to its outcome.
+
+    Attributes:
+        statuses: how the sources could be read just now.
+    """
 
     project: Project
     arguments: argparse.Namespace
+    statuses: Sequence[SourceStatus]
     plan: Plan | None = None
     difference: PlanDifference | None = None
     conditions: list[Precondition] | None = None
@@ -89,6 +110,7 @@ class _Acting:
         project, arguments = self.project, self.arguments
         plan = project.plan(kind, arguments.env, model=arguments.model, to=arguments.to)
         self.plan = plan
+        self._check_age(plan)
         if not plan.steps:
             self.answer(contract.ALREADY_THERE)
             return DONE
@@ -104,6 +126,17 @@ class _Acting:
         finally:
             if agent is not None:
                 agent.leave()
+
+    def _check_age(self, plan: Plan) -> None:
+        """Refuse to act on facts that could not be read again."""
+        needed = {"git" if step.kind in ("manifest", "gto") else "tracking" for step in plan.steps}
+        needed = needed or {"tracking"}
+        for status in self.statuses:
+            if status.status in _OLD and status.name in needed:
+                raise RefusedError(
+                    f"nothing is planned from old facts: {status.name} could not be read: {status.detail}",
+                    status.remedy,
+                )
 
     def _confirmed(self, plan: Plan) -> str | None:
         """Show the plan and have it confirmed; return the reason, ``None`` where it was only to be shown.
