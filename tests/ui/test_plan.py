@@ -171,6 +171,15 @@ async def test_a_signature_that_breaks_callers_is_shouted() -> None:
         assert "inputs.age: none → long · new and required" in lines(pilot)[3]
 
 
+async def test_a_warning_stands_where_it_is_seen_on_a_small_screen() -> None:
+    board = HandBoard()
+    board.ticks["signature"] = replace(CONDITIONS[5], tick=Tick.FAILS, detail="2 inputs are gone")
+    async with dashboard(board, SMALL) as pilot:
+        await press(pilot, "R", "enter")
+        assert "! callers are understood as before · warning · 2 inputs are gone" in lines(pilot)[2]
+        assert "5 of 6 hold · 1 warning" in lines(pilot)[-2]
+
+
 async def test_what_must_hold_and_does_not_refuses_and_says_what_to_do() -> None:
     board = HandBoard()
     board.ticks["artifacts"] = replace(

@@ -15,6 +15,7 @@ from mlops_dash.ui.board import Board
 from mlops_dash.ui.prepared import Prepared
 from mlops_dash.ui.screens.plan_facts import (
     about_facts,
+    against_facts,
     checked,
     count_words,
     difference_facts,
@@ -185,7 +186,8 @@ class PlanDeciding(PlanStages):
         if self.has_class("-wide"):
             self.change.show(change[1:], title="What changes")
         else:
-            facts = [*change, gap(), *facts]
+            against = list(against_facts(self.conditions))  # further down nobody may see them
+            facts = [*against, *([gap()] if against else []), *change, gap(), *facts]
         note = "protected" if plan.protected else ""
         self.page.show([*loud, *([gap()] if loud else []), *facts], title=title_of(plan), note=note)
         self.show_form()

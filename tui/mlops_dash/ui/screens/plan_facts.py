@@ -57,21 +57,29 @@ def checked(plan: Plan, found: Mapping[str, Precondition]) -> tuple[Precondition
 def must_hold_facts(conditions: Sequence[Precondition]) -> Iterator[Fact]:
     """Yield the preconditions: glyph and word, what was found, what to do."""
     yield section("Must hold", count_words(conditions))
-    for one in conditions:
-        glyph, role = TICKS[one.tick]
-        warned = one.tick is Tick.FAILS and not one.blocking
-        if warned:
-            glyph, role = WARNED
-        word = {Tick.FAILS: "warning" if warned else "does not hold", Tick.UNKNOWN: "not known"}.get(one.tick)
-        line: Line = ((safe(one.title, 300), "text" if one.tick is not Tick.OPEN else "dim"),)
-        if word:
-            line = (*line, (f" · {word}", role))
-        if one.detail:
-            line = (*line, (f" · {safe(one.detail, _LONG)}", "dim" if one.tick is Tick.HOLDS else "text"))
-        if one.remedy and one.tick is not Tick.HOLDS:
-            line = (*line, (f" — {safe(one.remedy, _LONG)}", "strong"))
-        copy = " · ".join(part for part in (one.title, one.detail, one.remedy or "") if part)
-        yield Fact("", line, copy, mark=beside(glyph, role))
+    yield from map(_condition, conditions)
+
+
+def against_facts(conditions: Sequence[Precondition]) -> Iterator[Fact]:
+    """Yield those preconditions that do not hold or warn."""
+    yield from (_condition(one) for one in conditions if one.tick in (Tick.FAILS, Tick.UNKNOWN))
+
+
+def _condition(one: Precondition) -> Fact:
+    glyph, role = TICKS[one.tick]
+    warned = one.tick is Tick.FAILS and not one.blocking
+    if warned:
+        glyph, role = WARNED
+    word = {Tick.FAILS: "warning" if warned else "does not hold", Tick.UNKNOWN: "not known"}.get(one.tick)
+    line: Line = ((safe(one.title, 300), "text" if one.tick is not Tick.OPEN else "dim"),)
+    if word:
+        line = (*line, (f" · {word}", role))
+    if one.detail:
+        line = (*line, (f" · {safe(one.detail, _LONG)}", "dim" if one.tick is Tick.HOLDS else "text"))
+    if one.remedy and one.tick is not Tick.HOLDS:
+        line = (*line, (f" — {safe(one.remedy, _LONG)}", "strong"))
+    copy = " · ".join(part for part in (one.title, one.detail, one.remedy or "") if part)
+    return Fact("", line, copy, mark=beside(glyph, role))
 
 
 def count_words(conditions: Sequence[Precondition]) -> str:
