@@ -78,6 +78,8 @@ class Dashboard(Acting):
         self._rhythm: list[Timer] = []
         self._configured_keys: dict[str, str] = {}
         self.problems: list[str] = []
+        self.behind: set[str] = set()  # what does not tell yet what an action has changed
+        self._catching_up: set[str] = set()
         for theme in THEMES:
             self.register_theme(theme)
         self._begin_with(seen.theme if seen is not None else None)
@@ -320,6 +322,7 @@ class Dashboard(Acting):
     def on_read(self, message: messages.Read) -> None:
         """Ask the board again where something changed; else only the sources are fresher."""
         unread, self.progress = self.unread, {}
+        self._caught_up("read")
         self._read_once = True
         by_name = {status.name: status for status in message.statuses}
         self.sources = tuple(by_name.pop(status.name, status) for status in self.sources) + tuple(
@@ -335,6 +338,7 @@ class Dashboard(Acting):
 
     def on_observed(self) -> None:
         """Targets have answered."""
+        self._caught_up("observe")
         if self.reader is not None:
             self.reader.ask_live()
 
@@ -382,9 +386,23 @@ class Dashboard(Acting):
 
     def facts_changed(self) -> None:
         """An action has ended: what it changed is read, and what serves is asked."""
+        self.behind = {"read", "observe"}
+        self._catching_up = set()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Begin what has not begun since: a reading that was under way then may not have seen the change."""
         if self.reader is not None:
-            self.reader.refresh()
-            self.reader.observe()
+            for what in self.behind - self._catching_up:
+                if self.reader.refresh() if what == "read" else self.reader.observe():
+                    self._catching_up.add(what)
+
+    def _caught_up(self, what: str) -> None:
+        if what in self._catching_up:
+            self._catching_up.discard(what)
+            self.behind.discard(what)
+            if not self.behind and (screen := self.board_screen()):
+                screen.caught_up()
 
     def reasons_changed(self) -> None:
         """Other keys may act now."""
@@ -414,5 +432,6 @@ class Dashboard(Acting):
 
     def _tick(self) -> None:
         self.look_after_actions()
+        self._catch_up()
         if (screen := self.board_screen()) and screen.is_mounted:
             screen.tick()

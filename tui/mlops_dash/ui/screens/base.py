@@ -107,6 +107,9 @@ class BoardScreen(Screen[None]):
     def leave_plan(self) -> None:
         """Leave, where this is a plan; what has begun goes on."""
 
+    def caught_up(self) -> None:
+        """What an action has changed was read and asked."""
+
     def again_able(self) -> None:
         """What can be acted on may be another than before."""
 

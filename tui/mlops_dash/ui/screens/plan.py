@@ -20,11 +20,14 @@ from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.wording import HEALTH, Line, ago, health_word, version
 
 _FOLLOW = 0.1  # seconds between two looks at the journal of what is under way
+_CATCH_UP = 10.0  # seconds for which a plan waits until an action's changes are read
 _UNKNOWN = 4  # exit code of an error that leaves open whether anything was changed
 
 
 class PlanScreen(PlanDeciding):
     """Versions, plan, progress, outcome; pushed over any other screen."""
+
+    _asked = False
 
     def on_mount(self) -> None:
         """Ask for the versions, or at once for the plan."""
@@ -32,6 +35,18 @@ class PlanScreen(PlanDeciding):
         self.set_interval(_FOLLOW, self._follow)
         self.early.focus()
         release(self.app)
+        self.tell(self.verb, (("reading what was changed just now …", "dim"),))
+        self.go_to(Stage.LOOKING)
+        if self.dash.behind:  # a plan from what was there before would be a wrong one
+            self.set_timer(_CATCH_UP, self.caught_up)
+        else:
+            self.caught_up()
+
+    def caught_up(self) -> None:
+        """Facts are those of now: begin, unless that was done."""
+        if self._asked:
+            return
+        self._asked = True
         if self.takes_back is not None:
             self.ask_plan(None)
         else:
