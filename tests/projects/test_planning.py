@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cli.planned import CONFIG, change, team
@@ -19,6 +20,7 @@ from mlops_dash.actions.reasons import with_reason
 from mlops_dash.domain.plans import ActionKind, EventKind, Plan, Precondition, Tick, Verification
 from mlops_dash.errors import RefusedError, UsageError
 from mlops_dash.project import Project, open_project
+from mlops_dash.targets.process import ServerRecord, servers_folder, write_record
 from targets.loopback import Loopback, Request, response
 
 ROLLBACK, PROMOTE = ActionKind.ROLLBACK, ActionKind.PROMOTE
@@ -301,3 +303,40 @@ def test_faults_57_59_and_62_what_a_target_says_counts(tmp_path: Path, served: S
         found = looked_at(project, plan)
         assert (found["unchanged"].tick, found["unchanged"].blocking) == (Tick.UNKNOWN, False)
         assert found["target"].tick is Tick.UNKNOWN
+
+
+def test_a_server_that_runs_and_does_not_answer_is_planned_with_what_is_written_down_of_it(
+    tmp_path: Path,
+) -> None:
+    folder = team(tmp_path / "hanging")
+    config = folder / "mlops-dash.toml"
+    config.write_text(CONFIG + '[environments.production.target]\nkind = "process"\n', "utf-8")
+    with open_project(folder) as project, socket.create_server(("127.0.0.1", 0)) as silent:
+        servers = servers_folder(project.located.servers)
+        servers.mkdir(parents=True)
+        hanging = subprocess.Popen([sys.executable, "-c", "input()", "token"], stdin=subprocess.PIPE)
+        try:
+            write_record(
+                servers,
+                ServerRecord(
+                    token="token",
+                    environment="production",
+                    model="progression",
+                    version="3",
+                    run_id="run",
+                    pid=hanging.pid,
+                    create_time=psutil.Process(hanging.pid).create_time(),
+                    host="127.0.0.1",
+                    port=silent.getsockname()[1],
+                    url=f"http://127.0.0.1:{silent.getsockname()[1]}",
+                    started_at="2026-11-22T08:00:00Z",
+                    log="",
+                ),
+            )
+            project.refresh()
+            project.observe()
+            step = project.plan(PROMOTE, "production", to="staging").steps[0]
+        finally:
+            hanging.communicate()
+    assert step.kind == "process"
+    assert step.arguments["before"] == {"version": "3", "run_id": "run", "model_id": None}

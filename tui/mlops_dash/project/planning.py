@@ -22,6 +22,7 @@ from mlops_dash.project import history
 from mlops_dash.project.declaring import gto_facts, manifest_facts
 from mlops_dash.project.rights import hindrance
 from mlops_dash.project.wanted import EXACTLY, Wanted, find_action, find_place, known_version, wanted_version
+from mlops_dash.targets.process import is_running, read_record, servers_folder
 
 if TYPE_CHECKING:
     from mlops_dash.answers.places import DeclaredPlace
@@ -218,7 +219,7 @@ def _facts(
         token=secrets.token_hex(4),
         status=wanted.status,
         alias=alias,
-        process=_process(target, serving) if isinstance(target, ProcessTarget) else None,
+        process=_process(project, target, serving) if isinstance(target, ProcessTarget) else None,
         manifest=manifest_facts(project.store, entry),
         gto=gto_facts(project, entry, wanted.version.version) if "gto" in kinds else None,
         stage=declared.alias if declared is not None and via == "stage" else None,
@@ -244,12 +245,18 @@ def _alias(aliases: Sequence[dict[str, str]], name: str, *, make: bool) -> Alias
     return AliasFacts(name, None) if make else None
 
 
-def _process(target: ProcessTarget, serving: Serving) -> ProcessFacts:
+def _process(project: Project, target: ProcessTarget, serving: Serving) -> ProcessFacts:
+    """Return what the server of a place serves: what it says, else, where one runs that does not answer (it
+    loads, or it hangs), what is written down of it."""
     seen = serving.observed
-    if seen is None or not seen.answered or serving.live is None:
+    if seen is not None and seen.answered and serving.live is not None:
+        serves = Version(serving.model, serving.live, seen.run_id or serving.run_id, seen.model_id)
+        return ProcessFacts(target.host, target.port, serves)
+    record = read_record(servers_folder(project.located.servers), serving.environment, serving.model)
+    if record is None or not is_running(record):
         return ProcessFacts(target.host, target.port, None)
-    serves = Version(serving.model, serving.live, seen.run_id or serving.run_id, seen.model_id)
-    return ProcessFacts(target.host, target.port, serves)
+    silent = Version(serving.model, record.version, record.run_id, record.model_id)
+    return ProcessFacts(target.host, target.port, silent)
 
 
 def _version(project: Project, place: _Place, version: str) -> Version:
