@@ -16,9 +16,10 @@ _TOLD = frozenset(
 )
 _PLAIN = re.compile(r"[\w.,: -]{1,64}")
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*://[^\s'\"<>`]+")
+# what stands before the telling word is bounded: else a long word takes time by the square of its length
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+._-]{0,40}://[^\s'\"<>`]+")
 _NAMED_SECRET = re.compile(
-    r"((?:\w*password|\w*passwd|\bpwd|\w*token|\w*secret|\w*signature|\w*credential|api_?key|access_?key(?:_?id)?"
+    r"((?:\w{0,64}(?:password|passwd|token|secret|signature|credential)|\bpwd|api_?key|access_?key(?:_?id)?"
     r"|authorization)[\"']?\s*[=:]\s*)(?:(?:bearer|basic)\s+)?"
     r"(?!\"(?-i:[A-Z][A-Z0-9_]*)\")"  # the name of an environment variable is none
     r"(?:\"[^\"\n]+\"|'[^'\n]+'|[^\s&,;)}\"']+)|((?:bearer|basic)\s+)[\w.~+/=-]{6,}",
