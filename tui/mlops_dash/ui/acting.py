@@ -12,6 +12,7 @@ from textual.screen import Screen
 from mlops_dash.domain.text import visible
 from mlops_dash.ui.commands import (
     BY_ID,
+    COMMANDS,
     COMPARE,
     HISTORY,
     JOBS,
@@ -79,11 +80,26 @@ class Acting(Deeds):
     def __init__(self) -> None:
         super().__init__()
         self._modes_visited: list[str] = []
+        self._configured_keys: dict[str, str] = {}
 
     @property
     def configured_keys(self) -> dict[str, str]:
-        """Keys that the configuration rebinds, by command."""
-        return {}
+        """Keys that the configuration rebinds, by command, as Textual names them."""
+        return self._configured_keys
+
+    def use_keys(self, configured: dict[str, str]) -> None:
+        """Rebind keys as the configuration says."""
+        from mlops_dash.config_file.keys import plain_keys
+
+        keyless = [command.id for command in COMMANDS if not command.keys]  # a keymap does not reach these
+        for name in keyless:
+            for key in self._configured_keys.get(name, "").split(","):
+                self._bindings.key_to_bindings.pop(key, None)
+        self._configured_keys = {name: plain_keys(keys) for name, keys in configured.items() if name in BY_ID}
+        self.set_keymap(self._configured_keys)
+        for name in keyless:
+            if keys := self._configured_keys.get(name):
+                self.bind(keys, f"do('{name}')", show=False)
 
     def refresh_facts(self, *, thorough: bool = False) -> None:
         """Read all sources and ask all targets, each unless that is under way."""

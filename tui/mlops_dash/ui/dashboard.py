@@ -23,8 +23,8 @@ from mlops_dash.domain.progress import Progress
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import ConfigError, DashError
 from mlops_dash.ui import glance, messages, terminal
-from mlops_dash.ui.acting import Acting
-from mlops_dash.ui.commands import BY_ID, COMMANDS, TRACE
+from mlops_dash.ui.catching_up import CatchingUp
+from mlops_dash.ui.commands import TRACE
 from mlops_dash.ui.fence import ControlFence
 from mlops_dash.ui.following import ACTING
 from mlops_dash.ui.glance import Glance
@@ -46,7 +46,7 @@ _UNSETTLED = 2.0  # seconds between two askings of the targets while one is not 
 _WATCH = 0.5  # seconds between two looks whether the terminal is still there
 
 
-class Dashboard(Acting):
+class Dashboard(CatchingUp):
     """mlops-dash on a terminal.
 
     Args:
@@ -76,10 +76,7 @@ class Dashboard(Acting):
         self.misconfigured: SourceStatus | None = None  # told beside the sources
         self.fatal: DashError | None = None
         self._rhythm: list[Timer] = []
-        self._configured_keys: dict[str, str] = {}
         self.problems: list[str] = []
-        self.behind: set[str] = set()  # what does not tell yet what an action has changed
-        self._catching_up: set[str] = set()
         for theme in THEMES:
             self.register_theme(theme)
         self._begin_with(seen.theme if seen is not None else None)
@@ -94,11 +91,6 @@ class Dashboard(Acting):
     def now(self) -> datetime:
         """The present, in UTC."""
         return datetime.now(UTC)
-
-    @property
-    def configured_keys(self) -> dict[str, str]:
-        """Keys that the configuration rebinds, by command, as Textual names them."""
-        return self._configured_keys
 
     @property
     def metric_rules(self) -> MetricRules:
@@ -123,21 +115,8 @@ class Dashboard(Acting):
         self.project_name = board.name
         self._take(answer)
         self._use_theme(board.config.ui.theme)
-        if board.config.keys or self._configured_keys:
-            self._use_keys(board.config.keys)
-
-    def _use_keys(self, configured: dict[str, str]) -> None:
-        from mlops_dash.config_file.keys import plain_keys
-
-        keyless = [command.id for command in COMMANDS if not command.keys]  # a keymap does not reach these
-        for name in keyless:
-            for key in self._configured_keys.get(name, "").split(","):
-                self._bindings.key_to_bindings.pop(key, None)
-        self._configured_keys = {name: plain_keys(keys) for name, keys in configured.items() if name in BY_ID}
-        self.set_keymap(self._configured_keys)
-        for name in keyless:
-            if keys := self._configured_keys.get(name):
-                self.bind(keys, f"do('{name}')", show=False)
+        if board.config.keys or self.configured_keys:
+            self.use_keys(board.config.keys)
 
     def _begin_with(self, theme: str | None) -> None:
         """Set the first theme without the restyling that a change of theme brings: it costs a frame."""
@@ -322,7 +301,7 @@ class Dashboard(Acting):
     def on_read(self, message: messages.Read) -> None:
         """Ask the board again where something changed; else only the sources are fresher."""
         unread, self.progress = self.unread, {}
-        self._caught_up("read")
+        self.caught_up("read")
         self._read_once = True
         by_name = {status.name: status for status in message.statuses}
         self.sources = tuple(by_name.pop(status.name, status) for status in self.sources) + tuple(
@@ -338,7 +317,7 @@ class Dashboard(Acting):
 
     def on_observed(self) -> None:
         """Targets have answered."""
-        self._caught_up("observe")
+        self.caught_up("observe")
         if self.reader is not None:
             self.reader.ask_live()
 
@@ -384,26 +363,6 @@ class Dashboard(Acting):
             self._keep(message.error)
         self.say(f"{message.work} failed: {message.error}", severity="error")
 
-    def facts_changed(self) -> None:
-        """An action has ended: what it changed is read, and what serves is asked."""
-        self.behind = {"read", "observe"}
-        self._catching_up = set()
-        self._catch_up()
-
-    def _catch_up(self) -> None:
-        """Begin what has not begun since: a reading that was under way then may not have seen the change."""
-        if self.reader is not None:
-            for what in self.behind - self._catching_up:
-                if self.reader.refresh() if what == "read" else self.reader.observe():
-                    self._catching_up.add(what)
-
-    def _caught_up(self, what: str) -> None:
-        if what in self._catching_up:
-            self._catching_up.discard(what)
-            self.behind.discard(what)
-            if not self.behind and (screen := self.board_screen()):
-                screen.caught_up()
-
     def reasons_changed(self) -> None:
         """Other keys may act now."""
         if screen := self.board_screen():
@@ -432,6 +391,6 @@ class Dashboard(Acting):
 
     def _tick(self) -> None:
         self.look_after_actions()
-        self._catch_up()
+        self.catch_up()
         if (screen := self.board_screen()) and screen.is_mounted:
             screen.tick()
