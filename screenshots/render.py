@@ -13,6 +13,7 @@ import html
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -31,8 +32,16 @@ SCREENS = {
     "runs": ("2",),
     "compare": ("3",),
     "trace": ("v", "enter"),
+    "plan": ("P", "enter"),
+    "history": ("5",),
+    "jobs": ("6",),
     "help": ("question_mark",),
 }
+ACTIONS = (
+    ("rollback", "staging", "--to", "5", "--reason", "predictions drift since noon"),
+    ("promote", "staging", "--to", "6", "--reason", "the feed is mended"),
+)
+"""What happened before the pictures are taken."""
 READY_WITHIN = 60.0  # seconds that the three model servers may take
 USER = "dev1"  # whom the board names as having started the servers
 
@@ -64,6 +73,10 @@ def _render(sample: Path, folder: Path) -> None:
         raise SystemExit("\n".join(problems))
     project = open_project(sample)
     try:
+        _wait_healthy(project)
+        for action in ACTIONS:
+            program = [sys.executable, "-m", "mlops_dash", "--project", str(sample), *action, "--yes"]
+            subprocess.run(program, check=True, stdout=subprocess.DEVNULL)
         _wait_healthy(project)
         project.refresh()
         project.publish()
