@@ -7,12 +7,20 @@ from collections.abc import Iterator
 
 import pytest
 
+_SETTINGS = "MLFLOW_TRACKING_"
+for _name in [name for name in os.environ if name.startswith(_SETTINGS)]:
+    del os.environ[_name]
+
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_SETTINGS)}
+
 
 @pytest.fixture(autouse=True)
-def _no_settings_of_mlflow() -> Iterator[None]:
-    """Take MLflow's variables away; MLflow's client sets some itself, which the next test must not see."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("MLFLOW_TRACKING_")}
+def _settings_of_mlflow_leak_into_no_other_test() -> Iterator[None]:
+    """MLflow's client sets some itself. What fixtures of the whole session have set stays."""
+    kept = _settings()
     yield
-    for name in [name for name in os.environ if name.startswith("MLFLOW_TRACKING_")]:
+    for name in _settings():
         del os.environ[name]
     os.environ.update(kept)
