@@ -22,7 +22,7 @@ def test_ci_runs_the_test_command_of_the_readme():
     demo, test = re.findall(r"^.*python3 -m venv .*$", README, re.MULTILINE)
 
     assert demo.endswith("mlops-dash demo")
-    assert test.endswith("pytest")
+    assert test.endswith("pytest -n 2 --dist loadfile")
     assert test in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
