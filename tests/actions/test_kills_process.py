@@ -49,10 +49,10 @@ def outcomes(kills: list[Kill]) -> Counter[str | None]:
 def test_fault_66_a_handover_killed_anywhere_is_finished_or_taken_back(
     zygote: Zygote, worlds: Callable[..., Path]
 ) -> None:
-    kills = kill_everywhere(zygote, worlds, scenes_process.scene)
+    kills = kill_everywhere(zygote, worlds, scenes_process.scene, every=4)
     found = outcomes(kills)
-    assert len(kills) >= 60
-    assert found["verified"] >= 40  # it is finished wherever it can be
+    assert len(kills) >= 30
+    assert found["verified"] >= 20  # it is finished wherever it can be
     assert set(found) <= {"verified", "failed", "refused", None}
 
 

@@ -73,7 +73,7 @@ def test_failed_rollbacks_fail_no_request(world: Path) -> None:
     assert [process.pid for process in processes(world)] == [record.pid]
 
 
-@pytest.mark.parametrize(("light", "every"), [(True, 4), (False, 30)])
+@pytest.mark.parametrize(("light", "every"), [(True, 10), (False, 30)])
 def test_kill_9_of_the_acting_process_fails_no_request(
     world: Path, monkeypatch: pytest.MonkeyPatch, light: bool, every: int
 ) -> None:

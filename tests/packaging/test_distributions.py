@@ -89,8 +89,8 @@ def test_installed_program_unpacks_its_sample(installed, tmp_path):
 
 
 def test_everyday_tests_of_the_core_pass_against_the_wheel(installed):
-    areas = [ROOT / "tests" / area for area in ("unit", "queries", "cli")]
-    present = [str(area) for area in areas if area.is_dir()]
+    areas = [ROOT / "tests" / area for area in ("queries", "cli/test_verbs.py", "cli/test_runs.py")]
+    present = [str(area) for area in areas if area.exists()]
     options = ["-m", "not campaign", "-p", "no:cacheprovider"]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {
         "PYTHONDONTWRITEBYTECODE": "1"

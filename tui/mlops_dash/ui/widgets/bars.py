@@ -19,8 +19,9 @@ from mlops_dash.ui.wording import FRESHNESS, Line, age, safe
 
 # forms of the strip, the longest first, and the characters of a trouble's cause in each; None: as many as fit
 _FORMS: tuple[tuple[int, int | None], ...] = (
-    (0, 60), (1, 34), (2, 34), (3, None), (4, None), (5, None), (3, 0), (4, 0),
+    (0, 60), (1, 34), (2, 34), (3, 34), (4, None), (5, None), (6, None), (4, 0), (5, 0),
 )  # fmt: skip
+_COUNTED = ("tracking", "git")  # sources whose counts stay the longest
 _WORD = 8  # characters of a cause that say something
 _WIDE = 110  # cells from which the app's name stands before the project's
 _NAMED = 65  # cells from which the project's does
@@ -130,7 +131,7 @@ class TitleBar(Bar):
         told: set[str | None] = set()
         for status in sources:
             if spans:
-                spans.append((("   ", "  ", "  ", "  ", " ", " ")[form], "text"))
+                spans.append((("   ", "  ", "  ", "  ", "  ", " ", " ")[form], "text"))
             spans.extend(self._source(status, form, now, 0 if status.detail in told else reason))
             told.add(status.detail)  # a cause that several sources share is told once
         for name, progress in self.progress.items():
@@ -146,17 +147,18 @@ class TitleBar(Bar):
         name = safe(status.name, 20)
         line: Line = ((f"{glyph} ", role), (name, "text"))
         if status.status is Freshness.OK:
-            if form >= 4:
+            if form >= 5:
                 return ((glyph, role),)
-            counts = f" {safe(status.counts, 40)}" if status.counts and form < 2 else ""
-            return (*line, (counts, "text"), (f" {age(status.as_of, now)}" if form in (0, 2) else "", "dim"))
+            counted = form < 2 or (form == 2 and status.name in _COUNTED)
+            counts = f" {safe(status.counts, 40)}" if status.counts and counted else ""
+            return (*line, (counts, "text"), (f" {age(status.as_of, now)}" if form in (0, 3) else "", "dim"))
         if status.status is Freshness.READING:
-            return (*line, (" reading" if form < 3 else "", "accent"))
+            return (*line, (" reading" if form < 4 else "", "accent"))
         if status.status is Freshness.ABSENT:
-            return (*line, (" none" if form < 3 else "", "dim"))
+            return (*line, (" none" if form < 4 else "", "dim"))
         what = " failed" if status.status is Freshness.FAILED else f" stale {age(status.as_of, now)}"
         why = f": {safe(status.detail.rstrip('.'), reason)}" if status.detail and reason > 0 else ""
-        return (*line, (f"{'' if form == 5 else what}{why}", role))
+        return (*line, (f"{'' if form == 6 else what}{why}", role))
 
 
 def _is_troubled(status: SourceStatus) -> bool:
@@ -166,7 +168,7 @@ def _is_troubled(status: SourceStatus) -> bool:
 def reading(name: str, progress: Progress, form: int) -> Line:
     """Draw which source is read and, as far as the form has room, how far it is."""
     line: Line = (("◌ ", "accent"), (safe(name, 20), "text"))
-    if form >= 3:
+    if form >= 4:
         return line
     return (*line, (" ", "text"), *progress_line(progress, bar=8 if form == 0 else 0, phase=form < 2))
 
