@@ -59,6 +59,7 @@ class RunsBase(BoardScreen):
         self.filter = ""
         self.sort = NEWEST
         self.whole: RunWhole | None = None
+        self._gone: str | None = None  # the run that was asked for last, where it is not there any more
         self.failed: Exception | None = None
         self._reader: Reader | None = None
         self._seen: LiveAnswer | None = None  # the board's answer when facts were asked for last
@@ -206,7 +207,8 @@ class RunsBase(BoardScreen):
             self._take_rows(*answer)
         elif topic == WHOLE:
             self.whole = answer if isinstance(answer, RunWhole) else None
-            self.show_details(gone=answer is None)
+            self._gone = self.table.selected_key if answer is None else None
+            self.show_details()
 
     def _take_begun(self, remembered: Remembered) -> None:
         """Show names at once: which columns there are takes longer to find out."""
@@ -324,7 +326,7 @@ class RunsBase(BoardScreen):
             facts = no_runs_facts(dash.sources, dash.progress, dash.now(), reading=reading)
             self.message.show(list(facts), title="Reading for the first time" if reading else "No runs yet")
 
-    def show_details(self, *, gone: bool = False) -> None:
+    def show_details(self) -> None:
         """Show the selected run: what the table knows of it, until all of it is there."""
         key, row = self.table.selected_key, self.table.selected
         if key is None:
@@ -332,7 +334,9 @@ class RunsBase(BoardScreen):
             text = "reading …" if waiting else "no run is selected"
             self.details.show([Fact("", ((text, "dim"),))], title="Run", note="")
             return
-        if gone or (row is None and self.table.cursor is not None and self.table.is_gone(self.table.cursor)):
+        if key == self._gone or (
+            row is None and self.table.cursor is not None and self.table.is_gone(self.table.cursor)
+        ):
             self.details.show(list(gone_facts()), title="Run", note="")
         elif self.whole is not None and self.whole.run.run_id == key:
             room = self.details.inner_width - _LABELS - 4
