@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mlops_dash.domain.environments import Health
@@ -118,8 +119,12 @@ def run() -> Iterator[Run]:
 
     yield start
     for process in running:
+        started = psutil.Process(process.pid).children(recursive=True)  # workers may lead groups of their own
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        for one in started:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
 
 
 def test_the_mlserver_preset_follows_a_real_mlserver(
