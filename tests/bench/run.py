@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import readme_parts
-from bench import databases, file_stores, looking, readings, scale, screens, servers
+from bench import acting, databases, file_stores, looking, readings, scale, screens, servers
 from bench.house import House, open_house, say
 from bench.table import Figure, markdown
 
@@ -29,6 +29,7 @@ MEASURES: dict[str, Callable[[House], Iterator[Figure]]] = {
     "P10": servers.tracking_server,
     "P11": file_stores.file_store,
     "P12": databases.postgresql,
+    "P13": acting.acting,
 }
 
 

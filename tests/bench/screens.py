@@ -16,6 +16,7 @@ from bench.terminal import Terminal
 HELLO = Path(__file__).with_name("hello.py")
 HEARTBEAT = Path(__file__).with_name("heartbeat.py")
 FIRST_SYNC_TIMEOUT = 300.0
+PAGE_DOWN, END = "\x1b[6~", "\x1b[F"
 
 
 def startup(house: House) -> Iterator[Figure]:
@@ -46,9 +47,24 @@ def memory(house: House) -> Iterator[Figure]:
             terminal.wait_for(wanted, FIRST_SYNC_TIMEOUT)
             terminal.settle(12.0)  # two refreshes in the background
             now, most = terminal.memory(), terminal.memory("VmHWM")
+            scrolled = _scrolled(terminal, house) if session != "after a first sync" else None
         say(f"  P6 {session}: {now:.0f} MB, at most {most:.0f} MB")
         yield Figure("P6", f"resident memory, {session}", "MB", now, limit=250)
         yield Figure("", f"at its highest, {session}", "MB", most)
+        if scrolled is not None:
+            yield Figure("P6", "with Runs open, after 100 pages and the last run", "MB", scrolled, limit=250)
+
+
+def _scrolled(terminal: Terminal, house: House) -> float:
+    """Return the memory with Runs open, after a good part of it was scrolled past."""
+    terminal.press("2")
+    terminal.wait_for([f"{house.shape.runs:,} runs", "run-", "columns 1"])
+    for _ in range(100):
+        terminal.press(PAGE_DOWN)
+        terminal.settle(0.05)
+    terminal.press(END)
+    terminal.settle(3.0)
+    return terminal.memory()
 
 
 def stalls(house: House) -> Iterator[Figure]:
