@@ -176,9 +176,9 @@ class HistoryScreen(BoardScreen):
         return note
 
     def _show_then(self, moment: datetime) -> None:
-        here = local(moment)
-        self.was.title = f"Live at {here.removesuffix(' +00:00')}"
-        self.was.note = f"{moment:%Y-%m-%d %H:%M:%S} UTC" if self.then is not None else "looking …"
+        here, utc = local(moment).removesuffix(" +00:00"), f"{moment:%Y-%m-%d %H:%M:%S}"
+        self.was.title = f"Live at {here}"
+        self.was.note = "looking …" if self.then is None else "UTC" if here == utc else f"{utc} UTC"
         self.was.show(self.then.was if self.then is not None else ())
 
     def _show_selected(self) -> None:
