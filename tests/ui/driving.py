@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import textual.app
+import textual.pilot
 from textual.pilot import Pilot
 
 from mlops_dash.ui.app import Opening
@@ -19,7 +22,9 @@ SMALL, LARGE = (80, 24), (160, 45)
 
 
 class FixedClock(Dashboard):
-    """The dashboard at the time of the answers."""
+    """The dashboard at the time of the answers; what it says stays, however slow the machine is."""
+
+    NOTIFICATION_TIMEOUT = 3600.0
 
     def now(self) -> Any:
         return NOW
@@ -58,10 +63,23 @@ async def settle(pilot: Pilot[None]) -> None:
         await pilot.pause(0.002)  # all messages so far are handled
         done = app.fatal is not None  # nothing is read then
         done = done or (app.reader is not None and (app.reader.idle or not gate_open(app)))
-        quiet = quiet + 1 if done else 0
+        quiet = quiet + 1 if done and _is_painted(app) else 0
         if quiet > 5:
             break
-    await pilot.pause()
+
+
+def _is_painted(app: Dashboard) -> bool:
+    """Whether nothing waits to be laid out, drawn or called after a refresh, and no key is kept."""
+    screen = app.screen
+    waits = screen._dirty_widgets or screen._callbacks or app._animator._animations
+    return (
+        not waits
+        and app._held is None
+        and not any(
+            one._layout_required or one._repaint_required or one._scroll_required or one._recompose_required
+            for one in screen.walk_children(with_self=True)
+        )
+    )
 
 
 def gate_open(app: Dashboard) -> bool:
@@ -73,8 +91,24 @@ def gate_open(app: Dashboard) -> bool:
 async def press(pilot: Pilot[None], *keys: str) -> None:
     """Press keys, each settled."""
     for key in keys:
-        await pilot.press(key)
+        with _at_once():
+            await pilot.press(key)
         await settle(pilot)
+
+
+@contextmanager
+def _at_once() -> Iterator[None]:
+    """Have Textual's pilot not sleep after each key until the process is idle: :func:`settle` knows when."""
+    slow = textual.app.wait_for_idle
+    textual.app.wait_for_idle = textual.pilot.wait_for_idle = _a_moment
+    try:
+        yield
+    finally:
+        textual.app.wait_for_idle = textual.pilot.wait_for_idle = slow
+
+
+async def _a_moment(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
+    await asyncio.sleep(0.001)
 
 
 def lines(pilot: Pilot[None]) -> list[str]:

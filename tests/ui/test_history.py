@@ -57,7 +57,7 @@ async def test_what_was_live_at_a_time_is_asked_and_answered() -> None:
     board = HandBoard()
     async with dashboard(board, LARGE) as pilot:
         await press(pilot, "5", "w", *"3 days ago", "enter")
-        assert board.moments[-1] == NOW - timedelta(days=3)
+        assert NOW - timedelta(days=3) in board.moments
         assert "Live at" in text(pilot)
         assert "● observed" in line_with(pilot, "production", "v6")
         assert "v5 or v6" in line_with(pilot, "staging")
@@ -78,7 +78,7 @@ async def test_a_time_that_is_none_is_said_and_the_prompt_stays() -> None:
         assert "no time that can be understood" in said(pilot)[-1]
         assert "tomorow" in lines(pilot)[-1]
         await press(pilot, *["backspace"] * 7, *"2026-11-20T08:00Z", "enter")
-        assert board.moments[-1] == datetime(2026, 11, 20, 8, tzinfo=UTC)
+        assert datetime(2026, 11, 20, 8, tzinfo=UTC) in board.moments
 
 
 async def test_a_time_to_come_is_refused() -> None:

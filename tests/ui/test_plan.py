@@ -7,6 +7,7 @@ import re
 import pytest
 from textual.pilot import Pilot
 
+from mlops_dash.domain.freshness import Freshness
 from mlops_dash.domain.plans import Outcome, Precondition, Tick, Verification
 from mlops_dash.errors import OutcomeUnknownError, RefusedError, UsageError
 from mlops_dash.ui.screens.plan import PlanScreen
@@ -370,6 +371,44 @@ async def test_what_was_left_under_way_goes_on_and_its_end_is_told() -> None:
         board.end()
         await until_said(pilot, "verified: production serves")
         assert board.left == []
+
+
+async def test_what_could_not_be_read_after_an_action_is_read_before_anything_is_offered() -> None:
+    board = HandBoard()
+    async with dashboard(board) as pilot:
+        read = board.refreshed
+        sound = board.statuses
+        busy = [
+            replace(one, status=Freshness.STALE, detail="locked by another program")
+            if one.name == "tracking"
+            else one
+            for one in sound
+        ]
+        board.statuses = tuple(busy)
+        await carry_out(pilot, *STAGING, "R", "enter")
+        await until(pilot, "● verified")
+        while board.refreshed == read:
+            await pilot.pause(0.01)
+        await pilot.press("escape", "R")
+        await until(pilot, "reading what was changed")
+        board.statuses = sound
+        await until(pilot, "▌▸ v4", "proposed")
+
+
+async def test_the_versions_that_are_offered_follow_what_is_live() -> None:
+    board = HandBoard()
+    async with dashboard(board) as pilot:
+        await press(pilot, "R", "down")
+        assert re.search(r"● v6 .*live now", text(pilot))
+        chosen = re.search(r"▌\W*(v\d)", text(pilot))
+        board.versions_of = [replace(row, current=row.version == "3") for row in candidates()]
+        board.changed = True
+        await pilot.press("r")
+        assert re.search(r"● v3 .*live now", await until(pilot, "● v3"))
+        still = re.search(r"▌\W*(v\d)", text(pilot))
+        assert chosen is not None
+        assert still is not None
+        assert still[1] == chosen[1]
 
 
 async def test_z_offers_to_take_the_last_action_back() -> None:

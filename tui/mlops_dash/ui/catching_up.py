@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.ui.acting import Acting
 
 if TYPE_CHECKING:
@@ -18,16 +20,19 @@ class CatchingUp(Acting):
     """
 
     reader: Reader | None
+    sources: tuple[SourceStatus, ...]
 
     def __init__(self) -> None:
         super().__init__()
         self.behind: set[str] = set()
         self._begun: set[str] = set()
+        self._sound: set[str] = set()  # sources that could be read when the action ended
 
     def facts_changed(self) -> None:
         """An action has ended: what it changed is read, and what serves is asked."""
         self.behind = {"read", "observe"}
         self._begun = set()
+        self._sound = _sound(self.sources)
         self.catch_up()
 
     def catch_up(self) -> None:
@@ -38,9 +43,17 @@ class CatchingUp(Acting):
                     self._begun.add(what)
 
     def caught_up(self, what: str) -> None:
-        """Something was read or asked."""
-        if what in self._begun:
-            self._begun.discard(what)
-            self.behind.discard(what)
-            if not self.behind and (screen := self.board_screen()):
-                screen.caught_up()
+        """Something was asked, or read: a source that could be read before and was busy just now, as with
+        the record of the action, is read once more."""
+        if what not in self._begun:
+            return
+        self._begun.discard(what)
+        if what == "read" and not self._sound <= _sound(self.sources):
+            return
+        self.behind.discard(what)
+        if not self.behind and (screen := self.board_screen()):
+            screen.caught_up()
+
+
+def _sound(sources: Iterable[SourceStatus]) -> set[str]:
+    return {one.name for one in sources if one.status not in (Freshness.STALE, Freshness.FAILED)}

@@ -301,12 +301,12 @@ class Dashboard(CatchingUp):
     def on_read(self, message: messages.Read) -> None:
         """Ask the board again where something changed; else only the sources are fresher."""
         unread, self.progress = self.unread, {}
-        self.caught_up("read")
         self._read_once = True
         by_name = {status.name: status for status in message.statuses}
         self.sources = tuple(by_name.pop(status.name, status) for status in self.sources) + tuple(
             by_name.values()
         )
+        self.caught_up("read")
         if self.answer is not None:
             self.answer = structs.replace(self.answer, sources=self.sources)
         if message.changed and self.reader is not None:

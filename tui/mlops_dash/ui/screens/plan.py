@@ -115,6 +115,9 @@ class PlanScreen(PlanDeciding):
         """Show an answer, or what went wrong, if it is still wanted at this stage."""
         error = answer if isinstance(answer, Exception) else DashError("there is no answer")
         match topic, self.stage:
+            case (t, Stage.CHOOSING) if t == CANDIDATES:
+                if isinstance(answer, tuple):
+                    self.take_changed(answer)
             case (t, Stage.LOOKING) if t == CANDIDATES:
                 if isinstance(answer, tuple):
                     self.take_candidates(answer)
@@ -138,8 +141,11 @@ class PlanScreen(PlanDeciding):
                 self._take_seen(answer)
 
     def again(self) -> None:
-        """Live says something else."""
+        """Live says something else: so may the versions to choose from."""
         self._show_begun()
+        reader = self.dash.reader
+        if self.stage is Stage.CHOOSING and reader is not None and not reader.is_busy(CANDIDATES):
+            reader.ask(CANDIDATES, partial(reader.board.candidates, self.environment, self.model))
 
     def tick(self) -> None:
         """Ages grow."""

@@ -82,6 +82,14 @@ class PlanDeciding(PlanStages):
         self.show_about()
         self.give_focus(self.versions)
 
+    def take_changed(self, answer: tuple[Candidate, ...]) -> None:
+        """Show what the versions are by now; the cursor stays on its version."""
+        rows = for_place(answer, self.environment, self.action)
+        if rows != self.candidates and not all(row.current for row in rows):
+            self.candidates = rows
+            show_candidates(self.versions, rows, self.action, self.dash.metric_rules, self.dash.now)
+            self.show_about()
+
     def show_about(self) -> None:
         """Show the version under the cursor."""
         row = self.versions.selected
