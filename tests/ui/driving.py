@@ -91,9 +91,14 @@ def gate_open(app: Dashboard) -> bool:
 async def press(pilot: Pilot[None], *keys: str) -> None:
     """Press keys, each settled."""
     for key in keys:
-        with _at_once():
-            await pilot.press(key)
-        await settle(pilot)
+        await type_keys(pilot, key)
+
+
+async def type_keys(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys one after another, and settle then."""
+    with _at_once():
+        await pilot.press(*keys)
+    await settle(pilot)
 
 
 @contextmanager

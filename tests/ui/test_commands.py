@@ -11,7 +11,7 @@ from mlops_dash.ui import commands
 from mlops_dash.ui.screens.help import help_facts
 from mlops_dash.ui.theme import THEMES as OWN_THEMES
 from ui.answers import HandBoard, live
-from ui.driving import LARGE, SMALL, dashboard, lines, live_of, press, said, settle, text
+from ui.driving import LARGE, SMALL, dashboard, lines, live_of, press, said, text, type_keys
 
 
 def test_help_lists_every_command_with_its_keys() -> None:
@@ -53,13 +53,12 @@ async def test_every_command_can_be_given_on_every_screen_without_a_crash(way: l
         for command in commands.COMMANDS:
             if command.id in {"quit", "suspend", "palette"}:
                 continue
-            await pilot.press("1", *way)
+            await type_keys(pilot, "1", *way)
             if command.moves:
                 await press(pilot, command.keys.split(",")[0])
             else:
                 pilot.app.do(command.id)  # type: ignore[attr-defined]
-            await settle(pilot)
-            await pilot.press("escape", "escape")
+            await type_keys(pilot, "escape", "escape")
             assert pilot.app.is_running
 
 

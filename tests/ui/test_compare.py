@@ -20,7 +20,7 @@ from mlops_dash.ui.screens.compare import CompareScreen
 from replacing import replace
 from ui.answers import HandBoard, live, row
 from ui.compared import NEW, OLD, between, compared, item, line, metric
-from ui.driving import LARGE, SMALL, dashboard, line_with, lines, press, said, settle, text
+from ui.driving import LARGE, SMALL, dashboard, line_with, lines, press, said, settle, text, type_keys
 
 TINY = [(20, 5), (1, 1), (2, 1), (1, 40), (3, 3), (200, 2), (40, 10), (300, 100)]
 
@@ -196,15 +196,13 @@ async def test_many_columns_scroll_and_key_and_baseline_stay(size: tuple[int, in
     async with dashboard(size=size) as pilot:
         screen = await compare(pilot, "production", "staging", *(f"r{place}" for place in range(count - 2)))
         assert "more ▸" in line_with(pilot, "─ Compare")
-        await pilot.press(*["right"] * (count - 2))
-        await settle(pilot)
+        await type_keys(pilot, *["right"] * (count - 2))
         assert screen.table.column == count - 1
         found = line_with(pilot, "rmse ↓", "53.91")
         assert f"{53 - 0.1988 + count - 2:.2f}"[:3] in found
         assert "◂" in line_with(pilot, "─ Compare")
         assert "A production" in text(pilot)
-        await pilot.press(*["left"] * (count + 2))
-        await settle(pilot)
+        await type_keys(pilot, *["left"] * (count + 2))
         assert screen.table.column == 0
         assert "B staging" in text(pilot)
 

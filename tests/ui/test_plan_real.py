@@ -50,7 +50,9 @@ async def test_there_and_back_with_what_became_of_it_told_and_remembered(project
         await pilot.press("escape", "R")
         await until(pilot, "▌▸ v4", "proposed", seconds=WITHIN)
         began = time.monotonic()
-        await pilot.press("enter", *"slow", "enter", *"production", "enter")
+        await pilot.press("enter", *"slow", "enter")
+        await until(pilot, "type production, then enter", seconds=WITHIN)
+        await pilot.press(*"production", "enter")
         await until(pilot, "● verified", "v6 → v4", seconds=WITHIN)
         print(f"enter to verified: {time.monotonic() - began:.2f} s")
         assert alias(project) == "4"
@@ -72,7 +74,9 @@ async def test_fault_62_what_changed_meanwhile_is_refused_and_nothing_is_lost(pr
         await pilot.press("enter", *"better")
         await until(pilot, "hold", "type production", seconds=WITHIN)
         change(project, "update registered_model_aliases set version = 5 where alias = 'production'")
-        await pilot.press("enter", *"production", "enter")
+        await pilot.press("enter")
+        await until(pilot, "type production, then enter", seconds=WITHIN)
+        await pilot.press(*"production", "enter")
         shown = await until(pilot, "⊘ refused", seconds=WITHIN)
         assert "nothing was changed" in shown
         assert alias(project) == "5"
