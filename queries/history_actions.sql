@@ -17,7 +17,7 @@ select run_id, start_time, end_time,
   max(value) filter (key = 'outcome') as outcome, max(value) filter (key = 'reason') as reason,
   max(value) filter (key = 'actor') as actor, max(value) filter (key = 'host') as host,
   max(value) filter (key = 'begun_at') as begun_at, max(value) filter (key = 'ended_at') as ended_at,
-  max(value) filter (key = 'undoes') as undoes,
+  max(value) filter (key = 'undoes') as undoes, bool_or(key = 'unserved' and value = '1') as unserved,
   regexp_extract_all(max(value) filter (key = 'steps'), '"kind": ?"(\w+)"', 1) as kinds
 from told
 group by run_id, start_time, end_time

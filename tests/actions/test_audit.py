@@ -103,6 +103,7 @@ def test_what_failed_is_a_failed_run(book: Journal, registry: Registry, tmp_path
     (run,) = records(registry)
     assert run.info.status == "FAILED"
     assert run.data.tags["mlops_dash.outcome"] == ("failed" if proof is Proof.NOT_SERVED else "unknown")
+    assert ("mlops_dash.unserved" in run.data.tags) == (proof is Proof.NOT_SERVED)
 
 
 def test_a_later_outcome_is_written_over_the_unknown_one(

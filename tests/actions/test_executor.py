@@ -294,6 +294,7 @@ def test_a_failure_half_way_is_undone_in_reverse_and_told(book: Journal, tmp_pat
     assert [e.step for e in action.events if e.kind is EventKind.UNDONE] == ["alias", "server"]
     assert {hand.now() for hand in hands.values()} == {"6"}
     assert words(action).startswith("the branch is protected; undone: set alias back; set server back")
+    assert not action.unserved  # no fault of the version
 
 
 def test_a_version_that_does_not_serve_is_undone(book: Journal, tmp_path: Path) -> None:
@@ -301,6 +302,7 @@ def test_a_version_that_does_not_serve_is_undone(book: Journal, tmp_path: Path) 
     plan = plan_of(step("server", "process"), step("alias"), asks=True)
     assert execute(plan, book, of(hands), Says(Proof.NOT_SERVED), nothing) is Outcome.FAILED
     assert hands["server"].now() == "6"
+    assert book.actions()[0].unserved
     assert "SENT alias" not in [f"{e.kind.name} {e.step}" for e in book.actions()[0].events]
 
 

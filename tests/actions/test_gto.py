@@ -104,6 +104,18 @@ def test_gto_itself_agrees(team: Registry, ada: GitProject) -> None:
     assert "v2.0.0" in gto_show(ada) or team.commits["v2.0.0"][:7] in gto_show(ada)
 
 
+def test_a_tag_is_later_than_the_one_before_it_whatever_the_clock_says(
+    team: Registry, ada: GitProject
+) -> None:
+    hand = team.hand(ada)
+    hand.act(quiet)
+    hand.undo(quiet)
+    listed = ("for-each-ref", "refs/tags/wine#production#*", "--sort=refname", "--format=%(taggerdate:unix)")
+    times = [int(line) for line in team.remote.git(*listed).split()]
+    assert len(times) == 3
+    assert times == sorted(set(times))
+
+
 def test_git_itself_finds_nothing_wrong(team: Registry, ada: GitProject) -> None:
     team.hand(ada).act(quiet)
     team.remote.git("fsck", "--strict")

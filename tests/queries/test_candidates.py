@@ -36,11 +36,12 @@ def at(hours: float) -> datetime:
 
 def acted(
     kind: ActionKind, before: str | None, after: str, hours: float, outcome: Outcome = Outcome.VERIFIED,
-    **facts: Any,
+    unserved: bool = False, **facts: Any,
 ) -> Action:  # fmt: skip
     plan = plan_of(step("alias"), before=before, after=after, made_at=at(hours), **facts)
     events = (
         Event(at(hours), EventKind.INTENT),
+        Event(at(hours), EventKind.NOTE, evidence={"unserved": unserved}),
         Event(at(hours) + timedelta(seconds=2), EventKind.OUTCOME, evidence={"outcome": outcome.value}),
     )
     return Action(replace(plan, kind=kind), events, outcome, False, None, "")
@@ -167,10 +168,11 @@ def test_what_is_promoted_again_is_not_bad_any_more(wine: KnownFacts) -> None:
 
 
 def test_a_version_that_could_not_be_brought_to_serve_is_bad(wine: KnownFacts) -> None:
-    acts = [promote("3", "4", 0), promote("4", "5", 10, outcome=Outcome.FAILED, actor="bo", reason="try")]
+    failed: dict[str, Any] = {"outcome": Outcome.FAILED, "actor": "bo", "reason": "try"}
+    acts = [promote("3", "4", 0), promote("4", "5", 10, unserved=True, **failed)]
     assert of(wine, (), acts)["5"].bad == "could not be brought to serve on 2026-11-01 by bo: try"
-    # where there is nothing to ask it was the registry or Git that failed, not the version
-    assert of(wine, (), acts, AliasTarget())["5"].bad is None
+    # the registry or Git failed, not the version
+    assert of(wine, (), [acts[0], promote("4", "5", 10, **failed)])["5"].bad is None
     for outcome in (Outcome.REFUSED, Outcome.UNKNOWN):
         acts[1] = promote("4", "5", 10, outcome=outcome)
         assert of(wine, (), acts)["5"].bad is None

@@ -112,6 +112,7 @@ def tags_of(action: Action) -> dict[str, str]:
         "begun_at": _iso(begun),
         "ended_at": _iso(ended),
         "undoes": plan.undoes or "",
+        "unserved": "1" if action.unserved else "",
         "plan": _json(plan_to_json(plan)),
         "steps": _json(_steps(action)),
         "evidence": _json(_evidence(action.events)),

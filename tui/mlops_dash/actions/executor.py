@@ -132,7 +132,8 @@ def _forward(work: Work, verifier: Verifier) -> Outcome:
         if work.plan.verification.asks and number == proven_after:
             verdict = verifier.verify(work.plan, _seen(work))  # what declares the version follows only then
             if verdict.proof is Proof.NOT_SERVED:
-                work.fail(step, f"version {work.plan.after.version} is not served: {verdict.words}")
+                words = f"version {work.plan.after.version} is not served: {verdict.words}"
+                work.fail(step, words, unserved=True)
                 return go_back(work)
             if verdict.proof is Proof.NOTHING:
                 return _unproven(work, verdict)
@@ -194,7 +195,7 @@ def _act(work: Work, step: Step, attempt: int) -> Outcome | None:
         work.fail(step, error.message, error.remedy, refused=attempt == 0)
         return Outcome.FAILED
     except DashError as error:
-        work.fail(step, error.message, error.remedy)
+        work.fail(step, error.message, error.remedy, unserved=step.kind == "process")
         return Outcome.FAILED
     except Exception as error:  # noqa: BLE001 - a fault of a hand's own: its system is asked what became of it
         work.note(step)(fault(error), {})

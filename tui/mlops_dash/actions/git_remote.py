@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from mlops_dash.actions.git_orphans import end_orphans, noted
@@ -192,8 +193,12 @@ class Remote:
             raise GitError(f"commits could not be compared: {said.reason}")
         return said.code == 0
 
-    def identity(self) -> str:
+    def identity(self, after: datetime | None = None) -> str:
         """Return who the user is to Git, with the time of now, as commits and tags hold it.
+
+        Args:
+            after: the time is a second later than this at least: Git's are whole seconds, and what reads
+                changes in the order of their times is not to see two at once.
 
         Raises:
             RefusedError: Git was not told.
@@ -204,7 +209,11 @@ class Remote:
                 "Git does not know who you are, and a change says who made it",
                 'git config --global user.name "…" and user.email "…"',
             )
-        return said.output.strip()
+        who, _, at = said.output.strip().rpartition("> ")
+        seconds, _, zone = at.partition(" ")
+        if after is None or not seconds.isdecimal():
+            return said.output.strip()
+        return f"{who}> {max(int(seconds), int(after.timestamp()) + 1)} {zone}"
 
 
 def _remedy(errors: str, remote: str) -> str:

@@ -128,14 +128,21 @@ class Work:
             known.add(step.id)
 
     def fail(
-        self, step: Step | None, words: str, remedy: str | None = None, *, refused: bool = False
+        self,
+        step: Step | None,
+        words: str,
+        remedy: str | None = None,
+        *,
+        refused: bool = False,
+        unserved: bool = False,
     ) -> None:
         """Write down that it goes back from here on, and why.
 
         Args:
             refused: this step has changed nothing.
+            unserved: it is the version that could not be brought to serve.
         """
-        told = {"failed": words, "refused": refused, "remedy": remedy}
+        told = {"failed": words, "refused": refused, "remedy": remedy, "unserved": unserved}
         self.log.append(EventKind.NOTE, step.id if step else None, words, told)
         self.progress.failed, self.progress.refused, self.progress.remedy = words, refused, remedy
         if refused and step is not None:

@@ -123,13 +123,15 @@ def known_bad(changes: Sequence[Change], primary: Aspect) -> dict[str, str]:
     by_id = {change.action_id: change for change in changes if change.action_id}
     for number, change in enumerate(reversed(changes)):
         after, before = change.after, change.before
+        if change.outcome is Outcome.FAILED:
+            if change.unserved and after is not None:  # else it was the registry or Git that failed
+                bad[plain_version(after)] = (
+                    f"could not be brought to serve on {change.at:%Y-%m-%d}{_why(change)}"
+                )
+            continue
         if change.aspect is not primary or after is None:
             continue
         name = plain_version(after)
-        if change.outcome is Outcome.FAILED:
-            if primary is Aspect.SERVED:  # elsewhere it was the registry or Git that failed
-                bad[name] = f"could not be brought to serve on {change.at:%Y-%m-%d}{_why(change)}"
-            continue
         if change.outcome not in (None, Outcome.VERIFIED):
             continue
         bad.pop(name, None)

@@ -150,7 +150,7 @@ def _audited(store: Asks) -> Iterator[Change]:
             begun_at=_time(row["begun_at"]) or moment(row["start_time"]), by=row["actor"] or None,
             reason=row["reason"] or None, kind=row["kind"] or None,
             action_id=row["action_id"] or row["run_id"], audit_run=row["run_id"],
-            undoes=row["undoes"] or None, host=row["host"] or None,
+            undoes=row["undoes"] or None, host=row["host"] or None, unserved=bool(row["unserved"]),
         )  # fmt: skip
 
 
@@ -165,6 +165,7 @@ def _acted(action: Action) -> Change | None:
         [step.kind for step in plan.steps], action.outcome, ended,
         begun_at=action.events[0].at, by=plan.actor, reason=plan.reason or None, kind=plan.kind.value,
         action_id=plan.id, audit_run=action.audit_run, undoes=plan.undoes, host=plan.host,
+        unserved=action.unserved,
     )  # fmt: skip
 
 

@@ -84,6 +84,7 @@ class Change:
         undoes: id of the action that it took back; ``host``: the machine it was done on.
         begun_at: when an action began.
         kind: of an action: rollback or promote.
+        unserved: of an action that failed: it was the version that could not be brought to serve.
         commit: that made the change, for a manifest or a tag.
         healthy: the version was seen healthy while it served; ``None``: nobody looked.
         also: other evidence of the same change.
@@ -108,6 +109,7 @@ class Change:
     undoes: str | None = None
     host: str | None = None
     begun_at: datetime | None = None
+    unserved: bool = False
     also: tuple[Proof, ...] = ()
 
 

@@ -205,6 +205,12 @@ class Action:
     log: str
 
     @property
+    def unserved(self) -> bool:
+        """Whether it failed for the wanted version, which could not be brought to serve, and not for a system
+        that did not take the change."""
+        return any(event.evidence.get("unserved") is True for event in self.events)
+
+    @property
     def unfinished(self) -> bool:
         """Whether it was begun and nobody is at work on it any more."""
         return self.outcome is None and not self.running

@@ -78,7 +78,8 @@ class GtoHand:
             name, commit, message = self._taking_back(seen) if back else self._giving(seen)
             if name is None:
                 return self._there(remote, seen, back)
-            tag = tag_object(remote.git, commit, name, remote.identity(), message)
+            who = remote.identity(after=seen.last.at if seen.last is not None else None)
+            tag = tag_object(remote.git, commit, name, who, message)
             note(f"tag {name} is pushed", {"tag": name, "object": tag, "commit": commit})
             pushed = self._pushed(remote, name, tag)
             after = self._afterwards(remote)
