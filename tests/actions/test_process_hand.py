@@ -29,7 +29,7 @@ from mlops_dash.actions.servers import down, up
 from mlops_dash.actions.serving import Wanted
 from mlops_dash.config import ProcessTarget
 from mlops_dash.domain.environments import Health
-from mlops_dash.errors import DashError, RefusedError
+from mlops_dash.errors import DashError, NotServedError, RefusedError
 from mlops_dash.targets.base import Place
 from mlops_dash.targets.control import control_name
 from mlops_dash.targets.observe import ask_all, make_target
@@ -189,7 +189,7 @@ def test_a_version_that_fails_leaves_the_old_one_serving(
         "predict": r"does not predict its own input example: HTTP 400: ␛\[2Jno such column",
     }
     _, note = listen_in()
-    with pytest.raises(DashError, match=why[flaw]) as failed:
+    with pytest.raises(NotServedError, match=why[flaw]) as failed:
         changing.act(note)
     assert not isinstance(failed.value, RefusedError)
     look = changing.look()
@@ -206,7 +206,7 @@ def test_fault_60_a_version_that_never_loads_is_given_up(
     model = make_model(world / "5", "5")
     os.mkfifo(model / "gate")
     _, note = listen_in()
-    with pytest.raises(DashError, match=r"did not load within 0\.3 s"):
+    with pytest.raises(NotServedError, match=r"did not load within 0\.3 s"):
         hand(servers, arguments(model, "4", "5")).act(note)
     assert [process.pid for process in processes(world)] == [four.pid]
 
@@ -318,8 +318,11 @@ def test_a_stopped_server_cannot_hand_over_and_is_left_alone(
     monkeypatch.setattr(handover, "_SHARES_WITHIN", 0.3)
     os.kill(four.pid, signal.SIGSTOP)
     _, note = listen_in()
-    with pytest.raises(DashError, match="do not answer"):
+    with pytest.raises(DashError, match="do not answer") as failed:
         hand(servers, arguments(make_model(world / "5", "5"), "4", "5")).act(note)
+    assert not isinstance(failed.value, NotServedError)  # no fault of the new version
+    assert failed.value.remedy is not None
+    assert "mlops-dash down" in failed.value.remedy
     os.kill(four.pid, signal.SIGCONT)
     assert served(servers) == "4"
     assert [process.pid for process in processes(world)] == [four.pid]

@@ -54,6 +54,10 @@ class RefusedError(DashError):
     exit_code = 3
 
 
+class NotServedError(DashError):
+    """A model version could not be brought to serve: it is the version's fault, not that of a system."""
+
+
 class OutcomeUnknownError(DashError):
     """Something was sent and its outcome could not be learned; the remedy says how to find out."""
 

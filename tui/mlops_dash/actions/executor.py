@@ -17,7 +17,7 @@ from mlops_dash.actions.progress import Hands, Work, evidence_of, fault
 from mlops_dash.actions.undoing import go_back
 from mlops_dash.actions.verifying import Proof, Verdict, Verifier
 from mlops_dash.domain.plans import EventKind, Outcome, Plan, Precondition, Step, Tick
-from mlops_dash.errors import DashError, OutcomeUnknownError, RefusedError
+from mlops_dash.errors import DashError, NotServedError, OutcomeUnknownError, RefusedError
 
 __all__ = ["Check", "Hands", "execute", "resume"]
 
@@ -195,7 +195,7 @@ def _act(work: Work, step: Step, attempt: int) -> Outcome | None:
         work.fail(step, error.message, error.remedy, refused=attempt == 0)
         return Outcome.FAILED
     except DashError as error:
-        work.fail(step, error.message, error.remedy, unserved=step.kind == "process")
+        work.fail(step, error.message, error.remedy, unserved=isinstance(error, NotServedError))
         return Outcome.FAILED
     except Exception as error:  # noqa: BLE001 - a fault of a hand's own: its system is asked what became of it
         work.note(step)(fault(error), {})

@@ -187,7 +187,10 @@ def _take(
             if reply.get("state") != "serving":
                 raise DashError(f"The new server did not take over: {_error(reply)}")
     except control.NoControlError as error:
-        raise DashError(f"The servers of {place.environment} do not answer ({error}).") from None
+        raise DashError(
+            f"The servers of {place.environment} do not answer ({error}).",
+            f"Where the old one hangs, mlops-dash down {place.environment} ends it; then do this again.",
+        ) from None
     except OSError as error:
         raise DashError(
             f"Cannot write down that {place.environment} is handed over: {error.strerror}."

@@ -20,7 +20,7 @@ from mlops_dash.actions.hands import Note
 from mlops_dash.actions.servers import wait_ready
 from mlops_dash.actions.spawning import state_of
 from mlops_dash.domain.text import visible
-from mlops_dash.errors import DashError, OutcomeUnknownError
+from mlops_dash.errors import NotServedError, OutcomeUnknownError
 from mlops_dash.targets.process import ServerRecord
 
 LOADS_WITHIN = 300.0  # seconds that a model may take to load
@@ -44,7 +44,7 @@ def prove(standby: ServerRecord, folder: Path, note: Note) -> Mapping[str, Any]:
     """Return evidence that a standby is loaded and healthy, is what it should be, and predicts.
 
     Raises:
-        DashError: it is not; says why.
+        NotServedError: it is not; says why.
     """
     began = time.monotonic()
     url = standby.private or standby.url
@@ -52,14 +52,14 @@ def prove(standby: ServerRecord, folder: Path, note: Note) -> Mapping[str, Any]:
     try:
         wait_ready(msgspec.structs.replace(standby, url=url), LOADS_WITHIN)
     except OutcomeUnknownError:
-        raise DashError(
+        raise NotServedError(
             f"Version {version} did not load within {LOADS_WITHIN:g} s.", f"Its log is {standby.log}."
         ) from None
     seconds = round(time.monotonic() - began, 3)
     note(f"version {version} is loaded", {"seconds": seconds})
     status, body, _ = _ask(standby, url, "GET", "/health")
     if status != http.client.OK:
-        raise DashError(
+        raise NotServedError(
             f"Version {version} is not healthy: {_told(status, body)}", f"Its log is {standby.log}."
         )
     _check_identity(standby, url)
@@ -75,9 +75,9 @@ def _check_identity(standby: ServerRecord, url: str) -> None:
         told = json.loads(body)
         says = (told["model"], told["version"], told["run_id"], told["model_id"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise DashError(f"The new server does not say what it serves: {_told(status, body)}") from None
+        raise NotServedError(f"The new server does not say what it serves: {_told(status, body)}") from None
     if says != (standby.model, standby.version, standby.run_id, standby.model_id):
-        raise DashError(f"The new server serves something else: {visible(str(says), _SHOWN)}")
+        raise NotServedError(f"The new server serves something else: {visible(str(says), _SHOWN)}")
 
 
 def _predict(standby: ServerRecord, folder: Path, url: str) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _predict(standby: ServerRecord, folder: Path, url: str) -> dict[str, Any]:
         return {"sample": f"no sample was predicted: {sample.why}", "predicted": False}
     status, body, seconds = _ask(standby, url, "POST", "/invocations", sample.body, PREDICTS_WITHIN)
     if status != http.client.OK:
-        raise DashError(
+        raise NotServedError(
             f"Version {visible(standby.version, 80)} does not predict its own input example:"
             f" {_told(status, body)}",
             f"Its log is {standby.log}.",
@@ -142,7 +142,7 @@ def _ask(
     """Return status, body and seconds of one answer.
 
     Raises:
-        DashError: there is none.
+        NotServedError: there is none.
     """
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=within)
@@ -153,7 +153,7 @@ def _ask(
         return answer.status, answer.read(_BODY), time.monotonic() - began
     except (OSError, http.client.HTTPException) as error:
         why = str(error) or type(error).__name__
-        raise DashError(
+        raise NotServedError(
             f"Version {visible(standby.version, 80)} does not answer {route}: {visible(why, _SHOWN)}",
             f"Its log is {standby.log}.",
         ) from None

@@ -13,7 +13,7 @@ from mlops_dash.actions.listening import ANY_PORT, bind, listen
 from mlops_dash.actions.serving import Wanted, check_location
 from mlops_dash.actions.spawning import end, forget, locked, settle, spawn
 from mlops_dash.config import ProcessTarget
-from mlops_dash.errors import DashError, OutcomeUnknownError, RefusedError
+from mlops_dash.errors import NotServedError, OutcomeUnknownError, RefusedError
 from mlops_dash.targets.process import (
     ServerRecord,
     is_running,
@@ -98,7 +98,7 @@ def wait_ready(record: ServerRecord, timeout: float) -> None:
     """Return when a started server serves its model.
 
     Raises:
-        DashError: it ended; the message holds its last words.
+        NotServedError: it ended; the message holds its last words.
         OutcomeUnknownError: it still loads after ``timeout`` seconds.
     """
     parts = urlsplit(record.url)
@@ -117,7 +117,7 @@ def wait_ready(record: ServerRecord, timeout: float) -> None:
     finally:
         connection.close()
     words = last_words(record) or "it wrote nothing"
-    raise DashError(f"The server of {record.environment} ended: {words}", f"Its log is {record.log}.")
+    raise NotServedError(f"The server of {record.environment} ended: {words}", f"Its log is {record.log}.")
 
 
 def _check_writable(read_only: bool, what: str) -> None:
