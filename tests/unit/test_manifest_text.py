@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import Any
 
@@ -339,10 +338,17 @@ def test_many_aliases_cost_nothing() -> None:
     assert replaced(text, PATH, "version", "v4") == text.replace("v6", "v4")
 
 
-def test_deep_nesting_is_changed_rightly_or_refused() -> None:
-    deep = "a: " + "[" * 3000 + "]" * 3000 + "\nversion: v6\n"
-    with contextlib.suppress(ManifestError):
-        assert replaced(deep, PATH, "version", "v4") == deep.replace("v6", "v4")
+@pytest.mark.parametrize(
+    "nested", ["a: " + "[" * 9000 + "]" * 9000, "a:\n" + "- " * 9000 + "x", "{a: " * 9000 + "x" + "}" * 9000]
+)
+def test_what_is_nested_too_deep_is_refused(nested: str) -> None:
+    with pytest.raises(ManifestError, match="nests too deeply: more than 200"):
+        replaced(f"{nested}\nversion: v6\n", PATH, "version", "v4")
+
+
+def test_a_hundred_levels_are_changed() -> None:
+    deep = "a: " + "[" * 100 + "]" * 100 + "\nversion: v6\n"
+    assert replaced(deep, PATH, "version", "v4") == deep.replace("v6", "v4")
 
 
 @settings(max_examples=200, deadline=None)

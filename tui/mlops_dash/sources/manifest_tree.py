@@ -17,6 +17,8 @@ from mlops_dash.domain.text import visible
 
 LARGEST = 256 << 10
 """Bytes of the largest manifest that is read."""
+DEEPEST = 200
+"""Levels of the deepest manifest that is read: parsers take time with the square of them."""
 
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#|<%|\$\{\{")
 _TOKEN = re.compile(
@@ -190,8 +192,8 @@ def _read_yaml(text: str, places: bool) -> Manifest:
 
     quick = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        events = list(_events(text, yaml.SafeLoader if places else quick))
         starts = _scalar_starts(text) if places else {}
-        events: list[Any] = list(yaml.parse(text, Loader=yaml.SafeLoader if places else quick))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
@@ -224,6 +226,18 @@ def _read_yaml(text: str, places: bool) -> Manifest:
                 Mapping(list(zip(nodes[::2], nodes[1::2], strict=True))) if pairs else Items(nodes)
             )
     return Manifest("yaml", stack[0][0], [_part(event) for event in events])
+
+
+def _events(text: str, loader: Any) -> Iterator[Any]:
+    """Yield what YAML's parser finds, one by one, as far as it is not too deep."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ManifestError(f"nests too deeply: more than {DEEPEST} levels")
+        yield event
 
 
 def _scalar_starts(text: str) -> dict[int, int]:
