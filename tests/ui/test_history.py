@@ -121,6 +121,10 @@ async def test_acting_keys_are_about_the_environment_of_the_change() -> None:
     async with dashboard() as pilot:
         await press(pilot, "5", "down", "down")
         assert pilot.app.screen.aimed() == ("staging", "progression", None)  # type: ignore[attr-defined]
+        await press(pilot, "R")
+        assert "Roll back staging" in text(pilot)
+        await press(pilot, "escape", "P")
+        assert "Promote to staging" in text(pilot)
 
 
 async def test_without_changes_it_says_what_would_stand_here() -> None:
