@@ -225,6 +225,24 @@ def test_fault_10_what_is_no_database_is_left_alone(tmp_path: Path, content: byt
     unchanged(tmp_path, hand(tmp_path / "mlflow.db"))
 
 
+@pytest.mark.parametrize("table", ["registered_model_aliases", "model_versions"])
+def test_fault_03_a_store_with_corrupt_pages_is_left_alone(database: Path, table: str) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        (page,) = connection.execute(
+            "select rootpage from sqlite_master where name = ? and type = 'table'", (table,)
+        ).fetchone()
+        (size,) = connection.execute("pragma page_size").fetchone()
+    with database.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xde\xad" * (size // 2))
+    if table == "registered_model_aliases":
+        unchanged(database.parent, hand(database))
+        return
+    with pytest.raises(RefusedError, match="damaged"):
+        hand(database).act(told)
+    assert alias_in(database) == "6"
+
+
 def test_fault_04_a_store_that_was_cut_short_is_left_alone(database: Path) -> None:
     os.truncate(database, 40960)
     unchanged(database.parent, hand(database))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +13,8 @@ from actions.journalled import Says, plan_of
 from actions.registries import MODEL, alias_step, fill
 from conformance import mariadb_server, postgres_server
 from mlops_dash.actions.audit import send_all
-from mlops_dash.actions.executor import execute
-from mlops_dash.actions.hands import Context, Hand, Standing, hand_of
+from mlops_dash.actions.executor import execute, resume
+from mlops_dash.actions.hands import Context, Hand, Note, Standing, hand_of
 from mlops_dash.actions.journal import Journal
 from mlops_dash.actions.registry_writer import Registry, registry_of
 from mlops_dash.domain.plans import Outcome, Step
@@ -80,6 +82,42 @@ def test_fault_14_rights_schema_and_passwords(postgres: postgres_server.Server, 
     one = hand_of(alias_step(), Context(postgres.address("store", "writer"), None, tmp_path, tmp_path))
     assert one.look().standing is Standing.UNKNOWN
     postgres.start()
+
+
+def test_fault_14_a_server_that_goes_away_in_the_middle(
+    postgres: postgres_server.Server, tmp_path: Path
+) -> None:
+    """What was sent and not answered is unknown, and settled when the server is there again."""
+    uri = postgres.address("store", "writer", driver="+psycopg")
+    context = Context(uri, None, tmp_path, tmp_path)
+    book = Journal(tmp_path / "journal")
+    plan = plan_of(alias_step("6", "3"))
+
+    class Failing:
+        """The alias hand, its server gone at the moment at which it acts."""
+
+        def __init__(self, step: Step) -> None:
+            self._hand = hand_of(step, context)
+            self.look, self.undo = self._hand.look, self._hand.undo
+
+        def act(self, note: Note) -> Mapping[str, Any]:
+            postgres.stop("fast")
+            return self._hand.act(note)
+
+    began = time.monotonic()
+    try:
+        outcome = execute(plan, book, Failing, Says(), lambda _: ())
+        assert time.monotonic() - began < 60
+    finally:
+        postgres.start()
+    assert outcome in (Outcome.UNKNOWN, Outcome.FAILED, Outcome.REFUSED)
+    assert registry_of(uri).alias(MODEL, "production") == "6"
+    log = book.take_up(plan.id)
+    if log is not None:
+        with log:
+            settled = resume(log, lambda step: hand_of(step, context), Says(), lambda _: ())
+        assert settled in (Outcome.FAILED, Outcome.REFUSED)
+    assert registry_of(uri).alias(MODEL, "production") == "6"
 
 
 def test_a_rollback_in_mariadb(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-"""Two people move one alias at once, from two machines: MLflow offers no compare-and-swap, so nobody can be kept
-out, but what each is told is true."""
+"""Two people move one alias at once, from two machines: MLflow offers no compare-and-swap, so nobody can be
+kept out, but what each is told is true."""
 
 from __future__ import annotations
 
