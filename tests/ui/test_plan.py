@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from mlops_dash.domain.freshness import Freshness
 from mlops_dash.domain.plans import Outcome, Precondition, Tick, Verification
 from mlops_dash.errors import OutcomeUnknownError, RefusedError, UsageError
+from mlops_dash.ui.dashboard import Dashboard
 from mlops_dash.ui.screens.plan import PlanScreen
 from mlops_dash.ui.screens.plan_stages import Stage
 from mlops_dash.ui.theme import DARK, LIGHT
@@ -371,6 +372,26 @@ async def test_what_was_left_under_way_goes_on_and_its_end_is_told() -> None:
         board.end()
         await until_said(pilot, "verified: production serves")
         assert board.left == []
+
+
+async def test_leaving_the_dashboard_stops_no_action_and_says_so() -> None:
+    board = HandBoard()
+    board.becomes = action(None)
+    board.start_gate.clear()
+    async with dashboard(board) as pilot:
+        app = pilot.app
+        assert isinstance(app, Dashboard)
+        await press(pilot, *STAGING, "R", "enter")
+        await pilot.press(*"why", "enter")
+        while screen(pilot).stage is not Stage.STARTING:
+            await pilot.pause(0.01)
+        assert app.going_on == 1  # told to go, and not begun yet
+        board.start_gate.set()
+        await until(pilot, "under way")
+        assert app.going_on == 1
+        board.end()
+        await until(pilot, "verified")
+        assert app.going_on == 0
 
 
 async def test_what_could_not_be_read_after_an_action_is_read_before_anything_is_offered() -> None:

@@ -96,6 +96,9 @@ def run(project_factory: Callable[[], Board], *, known_as: str | None = None) ->
     if app.fatal is not None:
         _tell(app.fatal)
         code = app.fatal.exit_code
+    if app.going_on:
+        what = "an action goes" if app.going_on == 1 else f"{app.going_on} actions go"
+        print(f"mlops-dash: {what} on without the dashboard: mlops-dash jobs", file=sys.stderr)
     if app.problems:
         from mlops_dash.domain.secrets import scrub
 

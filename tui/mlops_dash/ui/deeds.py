@@ -26,6 +26,10 @@ _NO_PLACE = "select an environment, a version or a run of a registered version"
 class Deeds(Following):
     """An app that acts."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._told_to_go: set[str] = set()  # topics under which agents were told to go
+
     def board_screen(self) -> BoardScreen | None:
         """The screen that is shown, or stands under the palette."""
         raise NotImplementedError
@@ -156,12 +160,20 @@ class Deeds(Following):
 
     # -- going --------------------------------------------------------------------------------------------
 
+    @property
+    def going_on(self) -> int:
+        """Also those that were told to go and have not said yet that they have begun."""
+        reader = self.asked
+        beginning = sum(map(reader.is_busy, self._told_to_go)) if reader is not None else 0
+        return super().going_on + beginning
+
     def carry_out(self, prepared: Prepared, reason: str) -> None:
         """Have a plan carried out; the screen that shows it is told, or the person."""
         reader = self.asked
         if reader is None:
             return
         topic = next(topic for place in range(1000) if not reader.is_busy(topic := f"{_GO}{place or ''}"))
+        self._told_to_go.add(topic)
         reader.ask(topic, partial(_gone, prepared, reason))
 
     def take_acting(self, topic: str, answer: object) -> None:

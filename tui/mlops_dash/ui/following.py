@@ -97,6 +97,11 @@ class Following(Holding):
         board = reader.board
         reader.ask(_RESUME, lambda: (board.resume_unfinished(), board.actions()))
 
+    @property
+    def going_on(self) -> int:
+        """How many actions are under way, as far as was seen: they do not need the dashboard."""
+        return len(self._watched)
+
     def follow_action(self, action_id: str) -> None:
         """An action was begun: tell how it ends."""
         self._watched[action_id] = None
