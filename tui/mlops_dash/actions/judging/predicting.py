@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ class Interpreter:
     Attributes:
         python: path of an interpreter that has MLflow and what the models need.
         seconds: until it is stopped, for all models together.
-        memory: bytes of address space; ``None``: no limit.
+        memory: bytes of address space of each process; ``None``: no limit.
         answer: bytes of any file that it writes.
         values: of one prediction.
         variables: given to it beside the few that it always gets, such as ``OMP_NUM_THREADS``.
@@ -79,74 +80,88 @@ def compare_predictions(
         return tuple(
             Predicted(name, False, "there is no interpreter to load it with") for name, _, _ in models
         )
-    answers, why = _asked(models, interpreter)
-    found = []
-    for number, (name, _, _) in enumerate(models):
-        if number >= len(answers):
-            found.append(Predicted(name, False, why or "the process that loads it gave no answer"))
-            continue
-        try:
-            found.append(_compared(name, answers[number], tolerance))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            found.append(Predicted(name, False, "the process that loads it gave no proper answer"))
-    return tuple(found)
+    end = time.monotonic() + interpreter.seconds
+    return tuple(_compared(name, *_asked(one, two, interpreter, end), tolerance) for name, one, two in models)
 
 
 def _asked(
-    models: Sequence[tuple[str, Path, Path]], interpreter: Interpreter
-) -> tuple[list[Any], str | None]:
-    """Return the answers that came, and why more did not."""
+    original: Path, rebuilt: Path, interpreter: Interpreter, end: float
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the answers of two models, each asked in a process of its own, both at once."""
     with tempfile.TemporaryDirectory(prefix="mlops-dash-judging-", ignore_cleanup_errors=True) as made:
-        folder = Path(made)
-        question, answer, errors = folder / "question.json", folder / "answer.json", folder / "errors"
+        asking = []
+        try:
+            for name, model in (("original", original), ("rebuilt", rebuilt)):
+                (Path(made) / name).mkdir()
+                asking.append(_Asking(Path(made) / name, model, original, interpreter))
+            return asking[0].answer(end), asking[1].answer(end)
+        finally:
+            for one in asking:
+                one.end()
+
+
+class _Asking:
+    """One process that loads a model."""
+
+    def __init__(self, folder: Path, model: Path, example: Path, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+        self._answer, self._errors = folder / "answer.json", folder / "errors"
+        self._why = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        question, home = folder / "question.json", folder / "home"
+        home.mkdir()
         asked = {
-            "pairs": [
-                {"name": name, "original": os.path.abspath(one), "rebuilt": os.path.abspath(two)}
-                for name, one, two in models
-            ],
+            "model": os.path.abspath(model),
+            "example": os.path.abspath(example),
             "memory": interpreter.memory,
             "file": interpreter.answer,
             "values": interpreter.values,
-            "answer": str(answer),
+            "answer": str(self._answer),
         }
         question.write_text(json.dumps(asked))
-        (folder / "home").mkdir()
-        why = _run(interpreter, question, errors, folder / "home")
         try:
-            answers = json.loads(whole(answer, interpreter.answer))
+            with self._errors.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [
+                        str(interpreter.python),
+                        "-I",
+                        "-B",
+                        str(Path(prediction_script.__file__)),
+                        str(question),
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    cwd=home,
+                    env=_environment(interpreter, home),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            self._why = f"{clean(interpreter.python)} cannot be started ({error.strerror})"
+
+    def answer(self, end: float) -> dict[str, Any]:
+        """Return what the model answered, or ``{"error": …}``."""
+        if self._process is None:
+            return {"error": self._why}
+        try:
+            code = self._process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return {"error": f"it took longer than {self._interpreter.seconds:g} s and was stopped"}
+        if code != 0:
+            ended = f"ended by signal {-code}" if code < 0 else f"ended with {code}"
+            return {"error": f"its process {ended}{_last_line(self._errors)}"}
+        try:
+            found = json.loads(whole(self._answer, self._interpreter.answer))
         except (Unreadable, ValueError, RecursionError):
-            answers = []
-    return (answers if isinstance(answers, list) else []), why
+            found = None
+        return found if isinstance(found, dict) else {"error": "it gave no proper answer"}
 
-
-def _run(interpreter: Interpreter, question: Path, errors: Path, home: Path) -> str | None:
-    """Run the script; return why it ended early."""
-    argv = [str(interpreter.python), "-I", "-B", str(Path(prediction_script.__file__)), str(question)]
-    try:
-        with errors.open("wb") as log:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                cwd=home,
-                env=_environment(interpreter, home),
-                start_new_session=True,
-            )
-    except OSError as error:
-        return f"{clean(interpreter.python)} cannot be started ({error.strerror})"
-    try:
-        code = process.wait(interpreter.seconds)
-    except subprocess.TimeoutExpired:
-        return f"it took longer than {interpreter.seconds:g} s and was stopped"
-    finally:
-        with suppress(ProcessLookupError, PermissionError):  # with what the model's code started
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    if code == 0:
-        return None
-    ended = f"ended by signal {-code}" if code < 0 else f"ended with {code}"
-    return f"the process that loads it {ended}{_last_line(errors)}"
+    def end(self) -> None:
+        """End the process and what the model's code started."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 def _environment(interpreter: Interpreter, home: Path) -> dict[str, str]:
@@ -173,23 +188,36 @@ def _last_line(errors: Path) -> str:
     return f": {clean(told[-1])}" if told else ""
 
 
-def _compared(name: str, answer: Any, tolerance: Tolerance) -> Predicted:
-    if "error" in answer:
-        return Predicted(name, False, clean(answer["error"]))
-    for side, whose in (("original", "the original"), ("rebuilt", "the rebuilt model")):
-        if "error" in answer[side]:
-            return Predicted(name, False, clean(f"{whose} did not predict: {answer[side]['error']}"))
-    first, second = answer["original"], answer["rebuilt"]
-    names = [[column["name"] for column in side["columns"]] for side in (first, second)]
-    if first["shape"] != second["shape"] or names[0] != names[1]:
-        return _apart(name, str(first["shape"]), str(second["shape"]), "predictions have another shape")
+def _compared(
+    name: str, original: dict[str, Any], rebuilt: dict[str, Any], tolerance: Tolerance
+) -> Predicted:
+    for answer, whose in ((original, "the original"), (rebuilt, "the rebuilt model")):
+        if "error" in answer:
+            return Predicted(name, False, clean(f"{whose} did not predict: {answer['error']}"))
+    try:
+        return _answers_compared(name, original, rebuilt, tolerance)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return Predicted(name, False, "the process that loads it gave no proper answer")
+
+
+def _answers_compared(
+    name: str, original: dict[str, Any], rebuilt: dict[str, Any], tolerance: Tolerance
+) -> Predicted:
+    names = [[column["name"] for column in side["columns"]] for side in (original, rebuilt)]
+    shapes = [original["shape"], rebuilt["shape"]]
+    if shapes[0] != shapes[1] or names[0] != names[1]:
+        return _apart(name, clean(shapes[0], 60), clean(shapes[1], 60), "predictions have another shape")
     numbers: list[tuple[float, float]] = []
-    for one, two in zip(first["columns"], second["columns"], strict=True):
-        if one["kind"] == two["kind"] == "number":
+    for one, two in zip(original["columns"], rebuilt["columns"], strict=True):
+        if one["kind"] != two["kind"]:
+            return _apart(
+                name, clean(one["kind"], 60), clean(two["kind"], 60), "predicts another kind of answer"
+            )
+        if one["kind"] == "number":
             numbers += zip(one["values"], two["values"], strict=True)
             continue
         for old, new in zip(one["values"], two["values"], strict=True):
-            if one["kind"] != two["kind"] or old != new:
+            if old != new:
                 return _apart(name, clean(old, 60), clean(new, 60), "predicts another answer")
     return _numbers_compared(name, numbers, tolerance)
 

@@ -1,38 +1,33 @@
-"""Loads models and writes what they predict: run by the interpreter of a rebuild, by its path, with ``-I``.
+"""Loads one model and writes what it predicts: run by the interpreter of a rebuild, by its path, with ``-I``.
 
 It stands alone: the interpreter need not have mlops-dash. Its one argument names a JSON file::
 
-    {"pairs": [{"name": …, "original": folder, "rebuilt": folder}], "memory": bytes or null, "file": bytes,
-     "values": most values of one prediction, "answer": file}
+    {"model": folder, "example": folder of the model whose input example is asked, "memory": bytes or null,
+     "file": bytes of the largest file, "values": most values, "answer": file}
 
-The answer is a JSON list, one entry for each pair: ``{"original": side, "rebuilt": side}`` or
-``{"error": …}``; a side is ``{"columns": [{"name", "kind": "number" | "text", "values"}], "shape": […]}``
-or ``{"error": …}``.
-Both models are given the input example of the original.
+The answer is ``{"columns": [{"name", "kind": "number" | "text", "values"}], "shape": […]}`` or
+``{"error": …}``.
+One process loads one model: the code of a second one could be taken from the first's modules.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import Any
 
 
 def main() -> None:
-    """Answer for all pairs; written after each, so that a crash costs only what comes after."""
+    """Answer, also where the model's code raises."""
     with open(sys.argv[1], encoding="utf-8") as file:
         asked = json.load(file)
     _limit(asked)
-    answers: list[dict[str, Any]] = []
-    for pair in asked["pairs"]:
-        try:
-            answers.append(_answer(pair, asked["values"]))
-        except BaseException as error:  # noqa: BLE001 - a model's code may raise anything
-            answers.append({"error": _told(error)})
-        with open(asked["answer"] + ".part", "w", encoding="utf-8") as file:
-            json.dump(answers, file)
-        os.replace(asked["answer"] + ".part", asked["answer"])
+    try:
+        answer = _answer(asked)
+    except BaseException as error:  # noqa: BLE001 - a model's code may raise anything
+        answer = {"error": _told(error)}
+    with open(asked["answer"], "w", encoding="utf-8") as file:
+        json.dump(answer, file)
 
 
 def _limit(asked: dict[str, Any]) -> None:
@@ -46,27 +41,20 @@ def _limit(asked: dict[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (asked["memory"], asked["memory"]))
 
 
-def _answer(pair: dict[str, str], most: int) -> dict[str, Any]:
+def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     import mlflow
     from mlflow.models import Model
 
-    description = Model.load(pair["original"])
-    example = description.load_input_example(pair["original"])
+    description = Model.load(asked["example"])
+    example = description.load_input_example(asked["example"])
     if example is None:
         return {"error": "it was logged without an input example"}
     params = None
     if hasattr(description, "load_input_example_params"):
-        params = description.load_input_example_params(pair["original"])
-    answer: dict[str, Any] = {}
-    for side in ("original", "rebuilt"):
-        given = description.load_input_example(pair["original"])  # a model may change what it is given
-        try:
-            model = mlflow.pyfunc.load_model(pair[side])
-            predicted = model.predict(given, params=params) if params else model.predict(given)
-            answer[side] = _encoded(predicted, most)
-        except BaseException as error:  # noqa: BLE001
-            answer[side] = {"error": _told(error)}
-    return answer
+        params = description.load_input_example_params(asked["example"])
+    model = mlflow.pyfunc.load_model(asked["model"])
+    predicted = model.predict(example, params=params) if params else model.predict(example)
+    return _encoded(predicted, asked["values"])
 
 
 def _told(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from mlops_dash.actions.judging.sides import FINISHED, Side, Tolerances, clean
 from mlops_dash.domain.metrics import MetricRules, primary_metric
 from mlops_dash.domain.rebuilds import Difference, Judgement, Verdict
 
+_MOST_TOLD = 200
 UNEXPLAINED = "nothing that was recorded differs: unfixed randomness or threads are likely"
 
 
@@ -83,7 +84,24 @@ def judge(
             for name in by_digest
         ),
     )
-    return Judgement(verdict, words, evidence.outcomes, inputs, compared)
+    return Judgement(verdict, words, _bounded(evidence.outcomes), inputs, compared)
+
+
+def _bounded(outcomes: tuple[Difference, ...]) -> tuple[Difference, ...]:
+    """Return as many differences as a person and a record take, those that matter first."""
+    ordered = sorted(outcomes, key=lambda one: one.within)
+    if len(ordered) <= _MOST_TOLD:
+        return tuple(ordered)
+    rest = ordered[_MOST_TOLD:]
+    more = Difference(
+        rest[0].kind,
+        f"{len(rest):,} more",
+        "…",
+        "…",
+        within=rest[0].within,
+        words=f"{len(rest):,} more differ",
+    )
+    return (*ordered[:_MOST_TOLD], more)
 
 
 def _decide(evidence: _Evidence) -> tuple[Verdict, str]:
