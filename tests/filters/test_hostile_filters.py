@@ -93,7 +93,7 @@ def _alphabet() -> str:
     """All that an expression may be made of: the fragments' own text, and names of parameters."""
     words = "\n".join(fragments("run_filter").values())
     words = re.sub(r"\{(?:value|key|first|last|environments|run_ids)\}", "$f1", words)
-    return re.sub(r"\{(?:test|column|op)\}", " ", words) + (
+    return re.sub(r"\{(?:test|column|op|source|others)\}", " ", words) + (
         " and or ( ) true = <> < <= > >= like not value r.run_id r.name r.status r.user_id r.artifact_uri"
         " r.start_time r.end_time d.name d.digest t.value c.author c.subject u.name u.digest u.version"
         " u.environment"

@@ -11,7 +11,7 @@ from judging.trainings import EXPERIMENT, Train, Training, side_of
 from mlops_dash.actions.judging.sides import Side
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def train(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Train]:
     """Trains, and returns what the run recorded."""
     import mlflow
@@ -26,6 +26,6 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Train]:
         os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def original(train: Train) -> Side:
     return train(Training())

@@ -222,15 +222,21 @@ def test_the_stages_are_those_that_gto_shows(project: GitProject, reader: Any) -
 
 
 def run_gto(project: GitProject, *arguments: str) -> str:
-    """Run the real gto a minute later than before."""
-    project.minutes += 1
-    at = f"{1_700_000_000 + 60 * project.minutes} +0000"
+    """Run the real gto, whose tags are then a minute later than those before.
+
+    It writes the clock's second whatever the environment says, and has no order for two of one second.
+    """
+    before = set(project.git("tag").split())
     program = Path(sys.executable).with_name("gto")
     done = subprocess.run(
         [program, *arguments, "--repo", "."] if arguments[0] == "show" else [program, *arguments],
         cwd=project.root, capture_output=True, text=True, check=True,
-        env=os.environ | {"GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b", "GIT_COMMITTER_DATE": at},
+        env=os.environ | {"GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"},
     )  # fmt: skip
+    project.minutes += 1
+    for tag in set(project.git("tag").split()) - before:
+        message = project.git("for-each-ref", "--format=%(contents)", f"refs/tags/{tag}")
+        project.git("tag", "-f", "-a", "-m", message, tag, f"{tag}^{{}}")
     return done.stdout
 
 
