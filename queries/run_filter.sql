@@ -6,14 +6,24 @@
 -- number can tell: bounded. ILIKE takes the case of ASCII's letters aside in SQLite, and of all letters in
 -- other stores; what is behind a server is not known and taken for the former.
 
+-- name: among
+r.run_key in ({source})
+
+-- name: among_several
+-- the few runs that are left by several conditions are looked up among all, not all runs in each of them
+r.run_key in (select m.run_key from ({source}) as m where {others})
+
+-- name: also_among
+m.run_key in ({source})
+
 -- name: metric
-r.run_key in (select run_key from metric where key = {key} and {test})
+select run_key from metric where key = {key} and {test}
 
 -- name: param
-r.run_key in (select run_key from param where key = {key} and {test})
+select run_key from param where key = {key} and {test}
 
 -- name: tag
-r.run_key in (select run_key from tag where key = {key} and {test})
+select run_key from tag where key = {key} and {test}
 
 -- name: attribute
 coalesce({test}, false)

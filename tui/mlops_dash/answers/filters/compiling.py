@@ -57,8 +57,28 @@ class Compiler:
             return self._condition(understand(node))
         if isinstance(node, Not):
             return _part("opposite", test=self.expression(node.part))
-        joint = " and " if node.every else " or "
-        return f"({joint.join(self.expression(part) for part in node.parts)})"
+        if not node.every:
+            return f"({' or '.join(self.expression(part) for part in node.parts)})"
+        found: list[str] = []
+        sources: list[str] = []
+        for part in node.parts:
+            condition = understand(part) if isinstance(part, Comparison) else None
+            if condition is not None and _is_logged(condition) and condition.comparator != "is null":
+                sources.append(self._source(condition))
+            else:
+                found.append(self.expression(part))
+        if len(sources) > 1:
+            others = " and ".join(_part("also_among", source=source) for source in sources[1:])
+            found.append(_part("among_several", source=sources[0], others=others))
+        else:
+            found += [_part("among", source=source) for source in sources]
+        return f"({' and '.join(found)})"
+
+    def _source(self, condition: Condition) -> str:
+        """Return the question for the runs with such a metric, parameter or tag."""
+        there = condition.comparator == "is not null"
+        test = "true" if there else self._test(condition, "value")
+        return _part(condition.field.entity, key=self._bind(condition.field.key), test=test)
 
     def _condition(self, condition: Condition) -> str:
         column = _COLUMNS.get((condition.field.entity, condition.field.key))
@@ -70,8 +90,8 @@ class Compiler:
     def _where(self, condition: Condition, test: str) -> str:
         entity, key = condition.field.entity, condition.field.key
         name = _WHERE.get((entity, key), entity)
-        if entity in ("metric", "param", "tag"):
-            return _part(name, key=self._bind(key), test=test)
+        if _is_logged(condition):
+            return _part("among", source=_part(name, key=self._bind(key), test=test))
         if entity == "live":
             environments, run_ids = live_in(condition, self.facts)
             return _part(name, environments=self._bind(environments), run_ids=self._bind(run_ids), test=test)
@@ -107,6 +127,10 @@ class Compiler:
         name = f"f{len(self.parameters) + 1}"
         self.parameters[name] = list(value) if isinstance(value, tuple) else value
         return f"${name}"
+
+
+def _is_logged(condition: Condition) -> bool:
+    return condition.field.entity in ("metric", "param", "tag")
 
 
 def _numeric(nature: Nature, comparator: str) -> str:
