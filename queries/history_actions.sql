@@ -21,5 +21,5 @@ select run_id, start_time, end_time,
   regexp_extract_all(max(value) filter (key = 'steps'), '"kind": ?"(\w+)"', 1) as kinds
 from told
 group by run_id, start_time, end_time
-having bool_or(key = 'audit')
+having bool_or(key = 'audit') and max(value) filter (key = 'kind') is distinct from 'rebuild'
 order by start_time, run_id;

@@ -70,14 +70,16 @@ def _rows(section: str, struct: dict[str, Any]) -> Iterator[str]:
 
 
 def _type(setting: dict[str, Any]) -> str:
+    if "enum" in setting:
+        return " or ".join(f"`{json.dumps(choice)}`" for choice in setting["enum"])
     if "anyOf" in setting:
         return " or ".join(_type(choice) for choice in setting["anyOf"] if choice.get("type") != "null")
     if "$ref" in setting:
         return "table"
     if setting["type"] == "array":
         return f"list of {_type(setting['items'])}s"
-    if isinstance(setting.get("additionalProperties"), dict):
-        return "table of strings"
+    if isinstance(further := setting.get("additionalProperties"), dict):
+        return "table of tables" if "$ref" in further else "table of strings"
     return {"integer": "whole number", "boolean": "true or false"}.get(setting["type"], str(setting["type"]))
 
 

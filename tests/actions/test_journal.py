@@ -164,8 +164,8 @@ def test_an_interrupted_action_keeps_its_place(journal: Journal) -> None:
     journal.begin(first).close()
     with pytest.raises(RefusedError, match="interrupted"):
         journal.begin(plan_of())
-    assert [action.plan.id for action in journal.unfinished("production", "wine")] == [first.id]
-    assert journal.unfinished("staging", "wine") == ()
+    assert [action.plan.id for action in journal.unfinished(("production", "wine"))] == [first.id]
+    assert journal.unfinished(("staging", "wine")) == ()
 
 
 def test_one_id_is_one_action(journal: Journal) -> None:

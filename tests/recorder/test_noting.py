@@ -81,6 +81,7 @@ def test_what_a_training_writes_itself_is_no_change(noting: Noting) -> None:
     noting.git.write("mlruns/0/meta.yaml", "x")
     noting.git.write("mlflow.db", "x")
     noting.git.write("mlflow.db-wal", "x")
+    noting.git.write("jobs/__pycache__/fit.cpython-311.pyc", "x")
     noting.git.write("ignored.bin", "x")
     noting.git.write(".git/info/exclude", "ignored.bin\n")
     assert noting()["mlops-dash.dirty"] == "false"

@@ -5,7 +5,7 @@ Only the shapes live here; finding, reading and checking the file is in :mod:`ml
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -152,6 +152,53 @@ class CompareConfig(_Strict, frozen=True):
     ] = field(default_factory=list)
 
 
+class ToleranceConfig(_Strict, frozen=True):
+    """How far a number of a rebuild may lie from the original's and still count as equal."""
+
+    absolute: Annotated[float, Meta(description="Absolute difference.", ge=0)] = 0.0
+    relative: Annotated[float, Meta(description="Part of the original's size.", ge=0)] = 1e-6
+
+
+class RebuildConfig(_Strict, frozen=True):
+    """How a run is made again: ``[rebuild]``."""
+
+    command: Annotated[
+        list[str],
+        Meta(
+            description="Command, word by word, where nothing else tells it; {name}: a parameter of the run."
+        ),
+    ] = field(default_factory=list)
+    folder: Annotated[str, Meta(description="Folder it starts in, from the top of the repository.")] = "."
+    environment: Annotated[
+        Literal["recorded", "present"],
+        Meta(description="recorded: the run's own packages, installed by uv; present: those that are there."),
+    ] = "recorded"
+    python: Annotated[
+        str | None, Meta(description="Interpreter of the present environment; default: that of mlops-dash.")
+    ] = None
+    variables: Annotated[
+        list[str],
+        Meta(description="Names of environment variables that the command gets too, such as AWS_PROFILE."),
+    ] = field(default_factory=list)
+    hours: Annotated[float, Meta(description="Longest time of one command.", gt=0)] = 4.0
+    memory: Annotated[float, Meta(description="Gigabytes of memory that it may take; 0: no limit.", ge=0)] = (
+        0.0
+    )
+    disk: Annotated[
+        float, Meta(description="Gigabytes that it may write into its folder; 0: no limit.", ge=0)
+    ] = 0.0
+    jobs: Annotated[int, Meta(description="Commands that run on this machine at the same time.", ge=1)] = 1
+    tolerance: Annotated[ToleranceConfig, Meta(description="Of metrics and predictions.")] = field(
+        default_factory=ToleranceConfig
+    )
+    tolerances: Annotated[dict[str, ToleranceConfig], Meta(description="Of single metrics, by name.")] = (
+        field(default_factory=dict)
+    )
+    ignore: Annotated[
+        list[str], Meta(description="Metrics that are not compared, beside those of time and resources.")
+    ] = field(default_factory=list)
+
+
 class UiConfig(_Strict, frozen=True):
     """The dashboard: ``[ui]``."""
 
@@ -167,6 +214,7 @@ class Config(_Strict, frozen=True):
     environments: dict[str, EnvironmentConfig] = field(default_factory=dict)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     compare: CompareConfig = field(default_factory=CompareConfig)
+    rebuild: RebuildConfig = field(default_factory=RebuildConfig)
     ui: UiConfig = field(default_factory=UiConfig)
     keys: Annotated[dict[str, str], Meta(description='Command to key, e.g. refresh = "f5".')] = field(
         default_factory=dict

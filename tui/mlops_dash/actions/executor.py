@@ -16,7 +16,7 @@ from mlops_dash.actions.journal import Journal, JournalError, Log
 from mlops_dash.actions.progress import Hands, Work, evidence_of, fault
 from mlops_dash.actions.undoing import go_back
 from mlops_dash.actions.verifying import Proof, Verdict, Verifier
-from mlops_dash.domain.plans import EventKind, Outcome, Plan, Precondition, Step, Tick
+from mlops_dash.domain.plans import ActionKind, EventKind, Outcome, Plan, Precondition, Step, Tick
 from mlops_dash.errors import DashError, NotServedError, OutcomeUnknownError, RefusedError
 
 __all__ = ["Check", "Hands", "execute", "resume"]
@@ -76,7 +76,8 @@ def resume(log: Log, hands: Hands, verifier: Verifier, check: Check) -> Outcome:
     work = Work(log, hands)
     if work.progress.last not in {None, Outcome.UNKNOWN}:
         return work.progress.last
-    old = work.progress.is_older_than(FRESH)
+    # a rebuild changes nothing that anybody relies on: it is carried forward however late
+    old = work.plan.kind is not ActionKind.REBUILD and work.progress.is_older_than(FRESH)
     looks = [work.look(step) for step in work.plan.steps]
     silent = [look for look in looks if look.standing is Standing.UNKNOWN]
     if silent and work.progress.last is Outcome.UNKNOWN:
@@ -213,6 +214,12 @@ def _conclude(work: Work, looks: list[Look], verdict: Verdict | None) -> Outcome
             work.fail(step, look.words or f"{step.title}: it is not there any more")
             return go_back(work)
     told = verdict.words if verdict is not None else "; ".join(one.words for one in looks if one.words)
+    against = next((one for one in looks if one.disproved), None)
+    if against is not None:
+        return work.end(Outcome.FAILED, against.words, proof=dict(evidence_of(against)))
+    judged = next((one for one in looks if "verdict" in one.evidence), None)
+    if judged is not None:
+        return work.end(Outcome.VERIFIED, judged.words, proof=dict(evidence_of(judged)))
     proof = verdict.evidence if verdict is not None else {"looks": [evidence_of(one) for one in looks]}
     return work.end(Outcome.VERIFIED, told, proof=dict(proof))
 

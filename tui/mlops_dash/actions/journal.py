@@ -20,7 +20,7 @@ from mlops_dash import paths
 from mlops_dash.actions.durable import cut_torn_line, is_held, locked, release, sync_folder, write_whole
 from mlops_dash.actions.log import JournalError, Log, events_of, told_by
 from mlops_dash.actions.plan_json import decoded, encoded, plan_to_json
-from mlops_dash.domain.plans import Action, EventKind, Outcome, Plan
+from mlops_dash.domain.plans import Action, ActionKind, EventKind, Outcome, Plan
 from mlops_dash.domain.text import storable, visible
 from mlops_dash.errors import RefusedError
 
@@ -77,16 +77,14 @@ class Journal:
         found = (self.action(action_id) for action_id in self.ids())
         return tuple(action for action in found if action is not None)
 
-    def unfinished(self, environment: str | None = None, model: str | None = None) -> tuple[Action, ...]:
+    def unfinished(self, place: tuple[str, str] | None = None) -> tuple[Action, ...]:
         """Return the actions that nobody is at work on and that have no outcome, oldest first.
 
         Args:
-            environment, model: only those of this place.
+            place: only those of this place (:attr:`Plan.place`).
         """
         found = [action for action in self.actions() if action.unfinished]
-        if environment is not None:
-            found = [a for a in found if (a.plan.environment, a.plan.model) == (environment, model)]
-        return tuple(reversed(found))
+        return tuple(a for a in reversed(found) if place is None or a.plan.place == place)
 
     def unsettled(self) -> tuple[Action, ...]:
         """Return the actions whose outcome is unknown, oldest first: their systems may answer by now.
@@ -130,8 +128,7 @@ class Journal:
         for action in self.actions():
             if action.plan.id <= plan.id:
                 return None
-            same = (action.plan.environment, action.plan.model) == (plan.environment, plan.model)
-            if same and action.outcome is not Outcome.REFUSED:
+            if action.plan.place == plan.place and action.outcome is not Outcome.REFUSED:
                 return action
         return None
 
@@ -231,7 +228,7 @@ class Journal:
         return self.folder / f"{action_id}.lock"
 
     def _place(self, plan: Plan) -> Path:
-        digest = hashlib.sha256(storable(f"{plan.environment}\n{plan.model}").encode()).hexdigest()[:16]
+        digest = hashlib.sha256(storable("\n".join(plan.place)).encode()).hexdigest()[:16]
         return self.folder / f"place-{digest}.lock"
 
     def _make_folder(self) -> None:
@@ -254,9 +251,11 @@ class Journal:
         except OSError as error:
             release(lock)
             raise _no_journal(self.folder, error) from None
-        what = f"{visible(plan.model, 200)} in {visible(plan.environment, 80)}"
+        what = f"{visible(plan.model, 200)} in {visible(plan.environment, 80)} is being changed"
+        if plan.kind is ActionKind.REBUILD:
+            what = f"run {(plan.after.run_id or '')[:8]} is being rebuilt"
         raise RefusedError(
-            f"{what} is being changed by {_holder(path)}.",
+            f"{what} by {_holder(path)}.",
             "Wait for it, then plan again: mlops-dash jobs shows how far it is.",
         )
 
@@ -266,10 +265,11 @@ class Journal:
         return action is not None and any(event.kind is EventKind.OUTCOME for event in action.events)
 
     def _check_place(self, plan: Plan) -> None:
-        for action in self.unfinished(plan.environment, plan.model):
+        for action in self.unfinished(plan.place):
+            where = visible(plan.environment, 80) or f"run {(plan.after.run_id or '')[:8]}"
+            whose = visible(action.plan.actor, 80)
             raise RefusedError(
-                f"The action {action.plan.id} of {visible(action.plan.actor, 80)} in "
-                f"{visible(plan.environment, 80)} was interrupted.",
+                f"The action {action.plan.id} of {whose} in {where} was interrupted.",
                 "mlops-dash jobs goes on with it; then plan again.",
             )
 
@@ -290,6 +290,8 @@ def _holder(path: Path) -> str:
 
 
 def _intent(plan: Plan) -> str:
+    if plan.kind is ActionKind.REBUILD:
+        return f"rebuild of run {plan.after.run_id}, {plan.model or 'no model'} {plan.after.version}".rstrip()
     before = plan.before.version if plan.before else "an unknown version"
     return f"{plan.kind.value} of {plan.model} in {plan.environment}: {before} → {plan.after.version}"
 

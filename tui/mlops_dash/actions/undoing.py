@@ -30,6 +30,8 @@ def go_back(work: Work) -> Outcome:
     account = _Account()
     progress = work.progress
     for step in reversed(work.plan.steps):
+        if not step.undo:
+            continue
         if step.id in progress.undone:
             account.undone.append(step.undo)
         elif step.id in progress.sent:

@@ -13,7 +13,7 @@ from mlops_dash.answers.serving import Serving
 from mlops_dash.answers.timeline import Timeline
 from mlops_dash.domain.changes import Aspect, Change, Evidence, Proof, Sighting
 from mlops_dash.domain.freshness import SourceStatus
-from mlops_dash.domain.plans import Action, EventKind, Outcome
+from mlops_dash.domain.plans import Action, ActionKind, EventKind, Outcome
 
 Key = tuple[str, str]
 """A place: (environment, model), the environment's name without regard to case."""
@@ -157,9 +157,9 @@ def _audited(store: Asks) -> Iterator[Change]:
 def _acted(action: Action) -> Change | None:
     """Return an action of this machine that has ended; ``None`` while it is under way."""
     ended = next((event.at for event in reversed(action.events) if event.kind is EventKind.OUTCOME), None)
-    if action.outcome is None or ended is None:
-        return None
     plan = action.plan
+    if action.outcome is None or ended is None or plan.kind is ActionKind.REBUILD:
+        return None
     return _record(
         plan.environment, plan.model, plan.before.version if plan.before else None, plan.after.version,
         [step.kind for step in plan.steps], action.outcome, ended,

@@ -29,6 +29,7 @@ _VERBS = {
     "sync": ("mlops_dash.cli.answers", "sync"),
     "rollback": ("mlops_dash.cli.rollback", "rollback"),
     "promote": ("mlops_dash.cli.rollback", "promote"),
+    "rebuild": ("mlops_dash.cli.rebuild", "rebuild"),
     "jobs": ("mlops_dash.cli.jobs", "jobs"),
     "up": ("mlops_dash.cli.servers", "up"),
     "down": ("mlops_dash.cli.servers", "down"),

@@ -51,6 +51,20 @@ def asked_reason(plan: Plan, arguments: argparse.Namespace) -> str:
         raise _not_confirmed() from None
 
 
+def asked_to_go_on() -> None:
+    """Ask whoever sits at the terminal whether a plan that needs no reason is carried out.
+
+    Raises:
+        RefusedError: it is not confirmed.
+    """
+    try:
+        if _line("Carry it out? [y/N] ").lower() in ("y", "yes"):
+            return
+    except (EOFError, KeyboardInterrupt):
+        stderr("")
+    raise _not_confirmed()
+
+
 def can_ask() -> bool:
     """Tell whether somebody sits at a terminal who sees the question and can answer it."""
     streams = (sys.stdin, sys.stderr)

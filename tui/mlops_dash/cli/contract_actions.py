@@ -118,6 +118,41 @@ def difference_object(found: PlanDifference) -> JsonObject:
     }
 
 
+def rebuild_object(
+    plan: Plan | None,
+    conditions: Sequence[Precondition] | None = None,
+    action: Action | None = None,
+    *,
+    outcome: str,
+    error: DashError | None = None,
+) -> JsonObject:
+    """Return ``rebuild --json``.
+
+    ``verdict`` is ``identical``, ``equivalent``, ``diverged`` or ``failed``, ``null`` before there is one;
+    ``differences`` are those of what came out, ``causes`` those of what went in, the likeliest first. The
+    rest is as for a rollback; ``outcome`` may also be ``started``.
+    """
+    found = verdict_of(action) if action is not None else None
+    ended = action is not None and action.outcome is not None
+    runs = found["runs"] if found is not None else []
+    return {
+        "verdict": found["verdict"] if found is not None else ("failed" if ended else None),
+        "run_id": runs[-1] if runs else None,
+        "original_run_id": plan.after.run_id if plan is not None else None,
+        "differences": list(found["outcomes"]) if found is not None else [],
+        "causes": list(found["inputs"]) if found is not None else [],
+        "compared": list(found["compared"]) if found is not None else [],
+        **answer_object(plan, None, conditions, action, outcome=outcome, error=error),
+    }
+
+
+def verdict_of(action: Action) -> JsonObject | None:
+    """Return the verdict that a rebuild ended with, with its evidence; ``None`` where there is none."""
+    last = next((event for event in reversed(action.events) if event.kind is EventKind.OUTCOME), None)
+    proof = last.evidence.get("proof") if last is not None and action.outcome is not None else None
+    return dict(proof) if isinstance(proof, dict) and "verdict" in proof else None
+
+
 def jobs_object(actions: Sequence[Action]) -> JsonObject:
     """Return ``jobs --json``: every action of this project on this machine, newest first."""
     return {"jobs": [action_object(action) for action in actions]}
@@ -146,6 +181,7 @@ def action_object(action: Action, *, events: bool = False) -> JsonObject:
         "begun_at": action.events[0].at if action.events else None,
         "ended_at": ended_at(action),
         "words": outcome_words(action),
+        "verdict": verdict["verdict"] if (verdict := verdict_of(action)) is not None else None,
         "undoes": plan.undoes,
         "audit_run": action.audit_run,
         "log": action.log,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from mlops_dash.cli.output import has_colour, stderr
 from mlops_dash.domain.plans import Action, Event, EventKind
@@ -59,6 +59,13 @@ def follow(project: Project, action_id: str) -> Action:
         elif time.monotonic() - untended > _UNTENDED:
             return action
         time.sleep(_EVERY)
+
+
+def goes_on(action_id: str) -> NoReturn:
+    """Say that an action goes on, though nobody follows it any more."""
+    raise OutcomeUnknownError(
+        "it goes on without you: nothing was stopped", f"mlops-dash jobs {action_id} tells what became of it"
+    )
 
 
 def event_line(event: Event) -> str:

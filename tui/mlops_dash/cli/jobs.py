@@ -10,6 +10,7 @@ from mlops_dash.cli.opening import opened
 from mlops_dash.cli.output import csv_text, json_text, room_of_stdout, stderr, stdout
 from mlops_dash.cli.plan_text import job_text, jobs_text
 from mlops_dash.cli.rollback import resume
+from mlops_dash.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -24,6 +25,11 @@ def jobs(options: Options, arguments: argparse.Namespace) -> int:
     with opened(options) as project:  # journals tell it all: no source needs to be read
         resume(project)
         found = project.actions()
+        if arguments.cancel:
+            if arguments.id is None:
+                raise UsageError("--cancel needs the ID of a rebuild", "mlops-dash jobs lists them")
+            project.cancel(arguments.id)
+            stderr("it is being stopped")
         if arguments.id is not None:
             action = find_action(arguments.id, found)
             text, document = job_text(action, room_of_stdout()), contract.action_object(action, events=True)

@@ -185,8 +185,27 @@ def _add_acting(verbs: Any) -> None:
         verb.add_argument(
             "--confirm", metavar="NAME", help="with --yes: the name of a protected environment, once more"
         )
-    jobs = _verb(verbs, "jobs", "rollbacks and promotions, under way and done", csv=True)
+    _add_rebuild(verbs)
+    jobs = _verb(verbs, "jobs", "rollbacks, promotions and rebuilds, under way and done", csv=True)
     jobs.add_argument("id", metavar="ID", nargs="?", help="one action, with its journal")
+    jobs.add_argument("--cancel", action="store_true", help="stop the rebuild ID")
+
+
+def _add_rebuild(verbs: Any) -> None:
+    verb = _verb(verbs, "rebuild", "make a run again from its commit, data and packages, and compare")
+    ref = verb.add_argument("ref", metavar="REF", nargs="?", help="run, version or environment")
+    _complete(ref, _environments)
+    verb.add_argument("--live", action="store_true", help="everything that is live, in place of REF")
+    verb.add_argument(
+        "--repeat", metavar="N", type=int, default=1, help="how often: tells noise from a difference"
+    )
+    verb.add_argument("--wait", action="store_true", help="wait for the verdict")
+    verb.add_argument(
+        "--check", action="store_true", help="wait, and exit with 1 where one diverged or failed"
+    )
+    verb.add_argument("--dry-run", action="store_true", help="print the plan, run nothing")
+    verb.add_argument("--reason", metavar="TEXT", help="why: everybody sees it in the history")
+    verb.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_config(verbs: Any) -> None:

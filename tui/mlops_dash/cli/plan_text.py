@@ -9,10 +9,10 @@ from datetime import datetime
 from mlops_dash.answers.compare_shapes import CodeBetween
 from mlops_dash.answers.plan_difference import MetricChange, PlanDifference
 from mlops_dash.cli.compare_text import signed, values_in_words
-from mlops_dash.cli.contract_actions import ended_at, outcome_words, state_of
+from mlops_dash.cli.contract_actions import ended_at, outcome_words, state_of, verdict_of
 from mlops_dash.cli.output import paint
 from mlops_dash.cli.tables import table
-from mlops_dash.domain.plans import Action, EventKind, Outcome, Plan, Precondition, Tick, Version
+from mlops_dash.domain.plans import Action, ActionKind, EventKind, Outcome, Plan, Precondition, Tick, Version
 from mlops_dash.domain.text import visible
 from mlops_dash.ui.wording import plural, short
 
@@ -27,25 +27,27 @@ _OUTCOMES = {
     Outcome.REFUSED: "yellow",
     Outcome.UNKNOWN: "yellow",
 }
+_VERDICTS = {"identical": "green", "equivalent": "green", "diverged": "red"}
 _MOST = 12  # lines of one kind
 _MOST_COMMITS = 5
 _LONGEST = 60  # characters of one value
 
 
 def plan_text(
-    plan: Plan, difference: PlanDifference, conditions: Sequence[Precondition], room: int | None
+    plan: Plan, difference: PlanDifference | None, conditions: Sequence[Precondition], room: int | None
 ) -> str:
     """Return a plan: what changes, what that means for the model, what must hold, how it is undone."""
     width = room or ROOM
     protected = "  § protected" if plan.protected else ""
-    title = paint(f"{plan.kind.value} {visible(plan.environment, 80)}", "bold")
-    lines = [f"{title} · {visible(plan.model, 80)}  {_from_to(plan)}{protected}", ""]
-    lines += _difference(difference, width)
+    where = f"{visible(plan.environment, 80)} · {visible(plan.model, 80)}"
+    title = paint(plan.kind.value if _rebuilds(plan) else f"{plan.kind.value} {where}", "bold")
+    lines = [f"{title}  {_from_to(plan)}{protected}", ""]
+    lines += _difference(difference, width) if difference is not None else []
     lines += [paint("STEPS", "bold")]
     for number, step in enumerate(plan.steps, 1):
         lines += _wrapped(f"  {number} ", step.title, width)
         lines += _wrapped("    does  ", step.effect, width)
-        lines += _wrapped("    undo  ", step.undo, width)
+        lines += _wrapped("    undo  ", step.undo, width) if step.undo else []
         lines += _wrapped("    note  ", step.caution, width) if step.caution else []
     lines += ["", paint("PRECONDITIONS", "bold")]
     for one in conditions:
@@ -63,15 +65,13 @@ def already_there(plan: Plan) -> str:
 def outcome_text(action: Action, room: int | None) -> str:
     """Return what became of an action, with the evidence."""
     width, plan = room or ROOM, action.plan
-    name = f"{plan.kind.value} {visible(plan.environment, 80)} {_from_to(plan)}"
-    word = (
-        action.outcome.value if action.outcome is not None else "running" if action.running else "unfinished"
-    )
+    where = "" if _rebuilds(plan) else f"{visible(plan.environment, 80)} "
     colour = _OUTCOMES[action.outcome] if action.outcome is not None else "yellow"
-    lines = [f"{paint(word, colour)}  {name}"]
+    lines = [f"{paint(word(action), colour)}  {plan.kind.value} {where}{_from_to(plan)}"]
     lines += _wrapped("  ", outcome_words(action) or "", width) if outcome_words(action) else []
     for step in plan.steps:
         lines += _wrapped(f"  {state_of(action, step):<9} ", step.title, width)
+    lines += _verdict(action, width)
     seen = [event for event in action.events if event.kind is EventKind.SEEN]
     for event in seen[-3:]:
         lines += _wrapped(f"  {_clock(event.at)}  ", event.words, width)
@@ -98,7 +98,7 @@ def jobs_text(actions: Sequence[Action], room: int | None) -> str:
         )
         for action in actions
     ]
-    colours = {outcome.value: colour for outcome, colour in _OUTCOMES.items()}
+    colours = {outcome.value: colour for outcome, colour in _OUTCOMES.items()} | _VERDICTS
     columns = ["action", "kind", "environment", "model", "versions", "outcome", "by", "reason"]
     return table(columns, rows, colours=colours, room=room)
 
@@ -114,7 +114,10 @@ def job_text(action: Action, room: int | None) -> str:
 
 
 def word(action: Action) -> str:
-    """Return the state of an action in a word."""
+    """Return the state of an action in a word: of a rebuild its verdict, where there is one."""
+    verdict = verdict_of(action)
+    if verdict is not None:
+        return str(verdict["verdict"])
     if action.outcome is not None:
         return action.outcome.value
     return "running" if action.running else "unfinished"
@@ -123,12 +126,42 @@ def word(action: Action) -> str:
 # -- parts ------------------------------------------------------------------------------------------
 
 
+def _rebuilds(plan: Plan) -> bool:
+    return plan.kind is ActionKind.REBUILD
+
+
+def _verdict(action: Action, width: int) -> list[str]:
+    """Return what a rebuild's verdict rests on: what differs, the likeliest causes, what was compared."""
+    told = verdict_of(action)
+    if told is None:
+        return []
+    lines: list[str] = []
+    for title, rows in (("WHAT CAME OUT", told["outcomes"]), ("WHAT WENT IN", told["inputs"])):
+        cells = [
+            (f"{one['kind']} {one['name']}"[:_LONGEST], _value(one["original"]), _value(one["rebuilt"]))
+            for one in rows[:_MOST]
+        ]
+        if cells:
+            lines += ["", table([title, "ORIGINAL", "REBUILT"], cells, room=width)]
+    if told["compared"]:
+        lines += ["", paint("COMPARED", "bold")]
+    for line in told["compared"][:_MOST]:
+        lines += _wrapped("  ", line, width)
+    return [*lines, ""]
+
+
 def _arrow(plan: Plan) -> str:
+    if _rebuilds(plan):
+        return visible(plan.after.version, 40) or f"run {(plan.after.run_id or '')[:8]}"
     before = plan.before.version if plan.before is not None else "?"
     return f"{visible(before, 40)} → {visible(plan.after.version, 40)}"
 
 
 def _from_to(plan: Plan) -> str:
+    if _rebuilds(plan):
+        run = f"run {visible(plan.after.run_id or '', 60)}"
+        version = visible(plan.after.version, 60)
+        return f"{visible(plan.model, 80)} version {version}, {run}" if version else run
     return f"version {_name(plan.before)} → {_name(plan.after)}"
 
 
@@ -244,6 +277,8 @@ def _condition(one: Precondition, width: int) -> list[str]:
 def _verified(plan: Plan) -> str:
     by = plan.verification
     version = visible(plan.after.version, 60)
+    if _rebuilds(plan):
+        return "when the new run is identical to the original, or equivalent within the tolerances"
     if not by.asks:
         return f"when the changed systems, read again, name version {version}"
     return (

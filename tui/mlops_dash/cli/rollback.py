@@ -6,21 +6,21 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from mlops_dash.actions.reasons import clean_reason
 from mlops_dash.cli import contract_actions as contract
 from mlops_dash.cli.command import DONE, FAILED, REFUSED, UNKNOWN
 from mlops_dash.cli.confirming import asked_reason, can_ask, check_flags
 from mlops_dash.cli.failures import tell
-from mlops_dash.cli.following import follow
+from mlops_dash.cli.following import follow, goes_on
 from mlops_dash.cli.opening import opened, refreshed, tell_sources
 from mlops_dash.cli.output import json_text, room_of_stdout, stderr, stdout
 from mlops_dash.cli.plan_text import already_there, outcome_text, plan_text
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.plans import Action, ActionKind, Outcome, Plan, Precondition, Tick
 from mlops_dash.domain.text import visible
-from mlops_dash.errors import DashError, OutcomeUnknownError, RefusedError
+from mlops_dash.errors import DashError, RefusedError
 
 if TYPE_CHECKING:
     import argparse
@@ -63,7 +63,7 @@ def _run(kind: ActionKind, options: Options, arguments: argparse.Namespace) -> i
         arguments.reason = clean_reason(arguments.reason)
     check_flags(arguments)
     with opened(options) as project:
-        statuses = _read(project)
+        statuses = read_anew(project)
         project.observe()
         resume(project)
         acting = _Acting(project, arguments, statuses)
@@ -74,7 +74,7 @@ def _run(kind: ActionKind, options: Options, arguments: argparse.Namespace) -> i
             raise
 
 
-def _read(project: Project) -> Sequence[SourceStatus]:
+def read_anew(project: Project) -> Sequence[SourceStatus]:
     """Read all sources; those that cannot be read, as while somebody writes to one, are tried again."""
     for _ in range(_TRIES):
         statuses = refreshed(project).statuses
@@ -181,7 +181,7 @@ class _Acting:
         try:
             self.action = action = follow(self.project, action_id)
         except KeyboardInterrupt:
-            _goes_on(action_id)
+            goes_on(action_id)
         outcome = action.outcome or Outcome.UNKNOWN
         self.answer(outcome.value)
         if outcome is not Outcome.VERIFIED:
@@ -199,12 +199,6 @@ class _Acting:
             stdout(outcome_text(self.action, room_of_stdout()))
         elif outcome == contract.ALREADY_THERE and self.plan is not None:
             stdout(already_there(self.plan))
-
-
-def _goes_on(action_id: str) -> NoReturn:
-    raise OutcomeUnknownError(
-        "it goes on without you: nothing was stopped", f"mlops-dash jobs {action_id} tells what became of it"
-    )
 
 
 def _failure(action: Action, outcome: Outcome) -> DashError:

@@ -51,6 +51,10 @@ def init_text(found: Found) -> str:
         _metrics(found.metrics),
         "[compare]\n# what a comparison shows of the code between two commits; default: all that differs\n"
         '# include = ["src", "*.py"]   # as in .gitignore\n# exclude = ["docs", "*.ipynb"]\n',
+        "[rebuild]\n# how a run is made again where it does not say so itself\n"
+        '# command = ["python", "train.py", "--alpha", "{alpha}"]   # {name}: a parameter of the run\n'
+        '# environment = "present"    # default: "recorded", installed by uv\n'
+        '# variables = ["AWS_PROFILE"]   # what the command gets of yours\n',
         "[ui]\n# refresh = 5.0              # seconds between refreshes\n"
         '# theme = "textual-dark"     # ctrl+p lists them\n',
         '# [keys]                      # a command and its key; `?` lists the commands\n# refresh = "f5"\n',

@@ -10,10 +10,12 @@ from typing import Any
 
 
 class ActionKind(StrEnum):
-    """Why an environment's version is changed: back to one that was live there, or on to another."""
+    """What is wanted: an environment back at a version that was live there, or on to another; or a run that
+    was made made again, which changes no environment."""
 
     ROLLBACK = "rollback"
     PROMOTE = "promote"
+    REBUILD = "rebuild"
 
 
 class Outcome(StrEnum):
@@ -83,10 +85,11 @@ class Step:
 
     Attributes:
         id: unique in its plan.
-        kind: which hand does it: ``process``, ``alias``, ``manifest`` or ``gto``.
+        kind: which hand does it: ``process``, ``alias``, ``manifest`` or ``gto``; of a rebuild ``checkout``,
+            ``data``, ``packages``, ``train``, ``judge``, ``sweep``.
         title: what it does, in plain words.
         effect: the exact effect, or the command that would do the same.
-        undo: how it is undone, likewise.
+        undo: how it is undone, likewise; empty where there is nothing to take back.
         arguments: all that the hand needs, JSON values only, targets by immutable id, no secrets: a step is
             done, looked at and undone from these alone, by whichever process finds it in a journal.
         caution: what cannot be promised, such as that no one else writes at the same moment.
@@ -124,8 +127,10 @@ class Plan:
 
     Attributes:
         id: of the action: ``20261126T043208Z-1f2e3d4c``, sorts by time, unique.
+        environment: empty for a rebuild.
         before: the version that is live, or declared where nothing can be asked; ``None`` where unknown.
-        after: the version that is wanted.
+        after: the version that is wanted; for a rebuild the one that is made again, with an empty
+            ``version`` where its run was never registered.
         actor, host: who plans it, on which machine.
         undoes: id of the action that this one takes back.
     """
@@ -145,6 +150,13 @@ class Plan:
     made_at: datetime
     reason: str = ""
     undoes: str | None = None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What at most one action at a time is at work on: a model in an environment, or a run."""
+        if self.kind is ActionKind.REBUILD:
+            return "", self.after.run_id or ""
+        return self.environment, self.model
 
 
 class EventKind(StrEnum):

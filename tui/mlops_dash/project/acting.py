@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_dash import paths
 from mlops_dash.actions.hands import Context
 from mlops_dash.actions.journal import Journal, actions_folder
 from mlops_dash.errors import DashError
@@ -44,6 +45,8 @@ def context_of(project: Project) -> Context:
         repository=located.repository,
         servers=servers_folder(located.servers),
         root=Path(located.repository or located.folder),
+        rebuilds=paths.state_dir() / "rebuilds",
+        environments=paths.cache_dir() / "environments",
         read_only=project.read_only,
     )
 

@@ -65,6 +65,32 @@ class ActionQuestions:
 
         return plan(cast("Project", self), kind, environment, model=model, to=to, undoes=undoes)
 
+    def plan_rebuild(self, ref: str, *, repeats: int = 1) -> Plan:
+        """Plan to make a run again from its commit, data, parameters and packages; nothing is asked or done.
+
+        Args:
+            ref: an environment, a version or a run.
+            repeats: how often its command is run.
+
+        Raises:
+            UsageError: there is no such thing, or it has no run.
+            RefusedError: it cannot be rebuilt; says what is missing.
+        """
+        from mlops_dash.project.rebuilding import plan_rebuild
+
+        return plan_rebuild(cast("Project", self), ref, repeats=repeats)
+
+    def cancel(self, action_id: str) -> None:
+        """Have a rebuild stopped that is under way; it ends a moment later.
+
+        Raises:
+            RefusedError: it is no rebuild, or has ended.
+            UsageError: there is no such action.
+        """
+        from mlops_dash.project.rebuilding import cancel
+
+        cancel(cast("Project", self), action_id)
+
     def undo_plan(self, action_id: str) -> Plan:
         """Plan to take an action back.
 

@@ -23,7 +23,7 @@ from mlops_dash.actions.hands import hand_of
 from mlops_dash.actions.journal import Journal, Log
 from mlops_dash.actions.plan_json import decoded, encoded, plan_of
 from mlops_dash.actions.reasons import with_reason
-from mlops_dash.domain.plans import Action, Outcome, Plan, Precondition
+from mlops_dash.domain.plans import Action, ActionKind, Outcome, Plan, Precondition
 from mlops_dash.domain.secrets import scrub
 from mlops_dash.errors import DashError
 from mlops_dash.project import Project
@@ -125,14 +125,19 @@ class _Acting:
 
     def finish_place(self, plan: Plan) -> None:
         """Go on with what was interrupted where this plan acts: it must be settled first."""
-        for action in self.journal.unfinished(plan.environment, plan.model):
+        for action in self.journal.unfinished(plan.place):
             self._resume(action)
 
     def finish(self) -> None:
         """Go on with everything that was left undone."""
-        for action in (*self.journal.unfinished(), *self.journal.unsettled()):
-            with suppress(DashError):  # the next start tries again
-                self._resume(action)
+        left = (*self.journal.unfinished(), *self.journal.unsettled())
+        rebuilds = [action for action in left if action.plan.kind is ActionKind.REBUILD]
+        for action in left:
+            if action not in rebuilds:
+                self._take_up(action)
+        self.send_audits()
+        for action in rebuilds:  # they may take hours, and nobody waits for them
+            self._take_up(action)
         self.send_audits()
 
     def send_audits(self) -> None:
@@ -144,6 +149,10 @@ class _Acting:
             return
         with suppress(DashError):  # they stay in the journals
             send_all(self.journal, registry)
+
+    def _take_up(self, action: Action) -> None:
+        with suppress(DashError):  # the next start tries again
+            self._resume(action)
 
     def _resume(self, action: Action) -> None:
         log = self.journal.take_up(action.plan.id)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from mlops_dash.answers.serving import Serving, all_serving, registry_versions, same_version
 from mlops_dash.domain.environments import Health
 from mlops_dash.domain.freshness import Freshness
-from mlops_dash.domain.plans import Plan, Precondition, Step, Tick
+from mlops_dash.domain.plans import ActionKind, Plan, Precondition, Step, Tick
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError
 from mlops_dash.project.beside import Beside
@@ -44,6 +44,11 @@ def check(project: Project, plan: Plan) -> Iterator[Precondition]:
     A blocking one is either found to hold or to fail; what could not be looked at and hinders nothing is
     ``UNKNOWN`` and no longer blocking.
     """
+    if plan.kind is ActionKind.REBUILD:
+        from mlops_dash.project.rebuilding import check_rebuild
+
+        yield from check_rebuild(project, plan)
+        return
     conditions = [one for one in plan.preconditions if one.blocking or not plan.reason]
     looks = _Looks(project, plan, conditions)
     for condition in conditions:
@@ -120,7 +125,7 @@ class _Looks:
         who = journal.at_work(plan)
         if who is not None:
             return _fails(one, f"{who} is at work on it", "wait until it is done, then plan again")
-        left = [a for a in journal.unfinished(plan.environment, plan.model) if a.plan.id != plan.id]
+        left = [a for a in journal.unfinished(plan.place) if a.plan.id != plan.id]
         if left:
             whose = visible(left[0].plan.actor, 80)
             detail = f"the action {left[0].plan.id} of {whose} was interrupted"

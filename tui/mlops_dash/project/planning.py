@@ -213,7 +213,7 @@ def _facts(
         basis=serving.basis,
         after=after,
         asks=entry.asks,
-        actor=_actor(),
+        actor=actor(),
         host=visible(socket.gethostname(), 80),
         made_at=datetime.now(UTC),
         token=secrets.token_hex(4),
@@ -278,7 +278,8 @@ def _with_commits(project: Project, before: Version | None, after: Version) -> t
     return (told(before) if before is not None else None), told(after)
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Return who plans: the name that this user has on this machine."""
     try:
         return visible(getpass.getuser(), 80)
     except (KeyError, OSError, ImportError):

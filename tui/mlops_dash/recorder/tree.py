@@ -19,7 +19,10 @@ _LARGEST = 100_000  # bytes of a new file that is kept with the difference
 _NEW_FILES = 200
 _PATCH = 4_000_000  # bytes of a difference that is looked at
 _STORES = ("mlruns", "mlartifacts", "mlflow.db")
-"""Names of tracking stores, which a training fills itself: they are no change of the code."""
+_CACHES = frozenset(
+    {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".venv"}
+)
+"""What a training, or Python itself, writes: no change of the code."""
 _SETTINGS = (
     "core.fsmonitor=", "core.hooksPath=/dev/null", "diff.external=", "color.ui=false", "core.quotePath=false",
 )  # fmt: skip
@@ -99,7 +102,7 @@ def _tree(git: _Git, top: Path, commit: str, folder: str) -> Tree:
             top, commit, folder, dirty=None, omitted="git took too long to tell what is not committed"
         )
     entries = [entry for entry in said.decode("utf-8", "surrogateescape").split("\0") if entry]
-    new = [entry[3:] for entry in entries if entry.startswith("??") and not _is_store(entry[3:])]
+    new = [entry[3:] for entry in entries if entry.startswith("??") and not _is_written(entry[3:])]
     if not new and all(entry.startswith("??") for entry in entries):
         return Tree(top, commit, folder, dirty=False)
     kept = [path for path in new if _is_small(top / path)][:_NEW_FILES]
@@ -117,8 +120,8 @@ def _tree(git: _Git, top: Path, commit: str, folder: str) -> Tree:
     return Tree(top, commit, folder, True, patch, sha256, omitted)
 
 
-def _is_store(path: str) -> bool:
-    return any(part.startswith(_STORES) for part in PurePosixPath(path).parts)
+def _is_written(path: str) -> bool:
+    return any(part.startswith(_STORES) or part in _CACHES for part in PurePosixPath(path).parts)
 
 
 def _is_small(path: Path) -> bool:

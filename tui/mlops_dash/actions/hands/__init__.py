@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,7 +33,8 @@ class Look:
         by: who put it there, where the system knows.
         words: what was found, for a person: "the alias production names version 7 (not 6, as planned)".
         begun: part of the change is made: a standby that waits, a commit that is not pushed. Acting again
-            finishes it, undoing takes it away.
+        finishes it, undoing takes it away.
+        disproved: it is done, and shows that what the action was to prove is not so.
     """
 
     standing: Standing
@@ -41,6 +43,7 @@ class Look:
     words: str = ""
     begun: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    disproved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Context:
         servers: folder of the records of model servers.
         root: folder that relative artifact paths start from.
         read_only: nothing may be changed.
+        rebuilds: folder of the rebuilds' folders.
+        environments: folder of the environments that rebuilds keep.
     """
 
     tracking_uri: str | None
@@ -60,6 +65,8 @@ class Context:
     servers: Path
     root: Path
     read_only: bool = False
+    rebuilds: Path = Path(os.devnull)
+    environments: Path = Path(os.devnull)
 
 
 class Hand(Protocol):
@@ -116,6 +123,10 @@ def hand_of(step: Step, context: Context) -> Hand:
             from mlops_dash.actions.hands.gto import GtoHand
 
             return GtoHand(step.arguments, context)
+        case "checkout" | "data" | "packages" | "train" | "judge" | "sweep":
+            from mlops_dash.actions.hands import rebuild
+
+            return rebuild.HANDS[step.kind](step.arguments, context)
     from mlops_dash.errors import RefusedError
 
     raise RefusedError(f"no hand of this release does steps of kind {step.kind!r}", "update mlops-dash")

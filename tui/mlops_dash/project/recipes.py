@@ -1,0 +1,248 @@
+"""What a rebuild of a run takes: found in what the run recorded, in its commit and in the configuration."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from mlops_dash.domain.plans import Version
+from mlops_dash.domain.rebuilds import Command, DataNeed, Origin, Packages, Recipe
+from mlops_dash.domain.recorded import Recorded, from_tags, is_commit
+from mlops_dash.domain.text import visible
+from mlops_dash.errors import SourceError, UsageError
+from mlops_dash.sources.command_files import CommandError, filled, of_mlproject, of_pipeline
+
+if TYPE_CHECKING:
+    from mlops_dash.answers.compare import Compared
+    from mlops_dash.project import Project
+
+_ENTRY = "mlflow.project.entryPoint"
+_SCRIPT = "mlflow.source.name"
+_OWN = frozenset({"mlops-dash"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of a run.
+
+    Attributes:
+        version: the model version that was named, or that its run made.
+        experiment: name of its experiment.
+        dirty: the tree had uncommitted changes; ``None``: nobody noted.
+        lacks: what is missing, by check, with the reason.
+        seeds: what says that randomness is fixed: a parameter, a variable, an argument.
+    """
+
+    recipe: Recipe
+    version: Version
+    name: str
+    experiment: str | None
+    recorded: Recorded | None
+    dirty: bool | None
+    lacks: Mapping[str, str]
+    seeds: str | None
+
+    @property
+    def patch_sha256(self) -> str | None:
+        """Of the difference that is applied."""
+        kept = self.recorded is not None and self.recorded.patch is not None
+        return self.recorded.patch_sha256 if kept and self.recorded is not None else None
+
+
+def found(project: Project, ref: str) -> Found:
+    """Return what is known of the run that a reference names.
+
+    Raises:
+        UsageError: there is no such thing, or it has no run.
+    """
+    from mlops_dash.answers.compare import compared
+
+    known = compared(project.store, project.config, (ref, ref), project._enrich)
+    subject = known.subjects[0]
+    run = known.run(subject)
+    if run is None or subject.run_id is None:
+        raise UsageError(
+            f"{visible(ref, 80)} names no run that the tracking store has", "mlops-dash runs lists them"
+        )
+    tags = known.tags.get(subject.run_id, {})
+    recorded = from_tags(tags)
+    commit = known.commits[0]
+    lacks: dict[str, str] = {}
+    command = _command(project, tags, recorded, commit, run.params, lacks)
+    recipe = Recipe(
+        run_id=subject.run_id,
+        commit=commit if commit is not None and is_commit(commit) else None,
+        command=command,
+        packages=_packages(project, known, recorded, lacks),
+        data=tuple(_data(project, known, recorded, commit)),
+        patch=recorded.patch if recorded is not None else None,
+        parameters=run.params,
+        metrics=run.metrics,
+        hardware=recorded.hardware if recorded is not None else {},
+    )
+    if recipe.commit is None:
+        lacks["commit"] = "the run recorded no commit"
+    dirty = recorded.dirty if recorded is not None else (True if subject.run_id in known.runs.dirty else None)
+    if dirty and (recorded is None or recorded.patch is None or recorded.omitted):
+        why = recorded.omitted if recorded is not None else "nobody recorded them"
+        lacks["tree"] = f"it was trained with uncommitted changes, and they are not kept: {why}"
+    made = project.store.records("versions_of_runs", run_ids=[subject.run_id], model_ids=[])
+    version = Version(
+        subject.model or (made[0]["name"] if made else ""),
+        subject.version or (str(made[0]["version"]) if made else ""),
+        subject.run_id,
+        commit=recipe.commit,
+    )
+    seeds = _seeds(run.params, recorded, command)
+    return Found(recipe, version, run.name or "", run.experiment or None, recorded, dirty, lacks, seeds)
+
+
+def _command(
+    project: Project,
+    tags: Mapping[str, str],
+    recorded: Recorded | None,
+    commit: str | None,
+    parameters: Mapping[str, str],
+    lacks: dict[str, str],
+) -> Command | None:
+    """Return the best command that is told, in the order of trust; why there is none stands in ``lacks``."""
+    variables = dict(recorded.variables or {}) if recorded is not None else {}
+    reasons = []
+    if recorded is not None and recorded.argv is not None and not recorded.withheld:
+        argv = recorded.argv if recorded.argv[0].startswith("@") else ("python", *recorded.argv)
+        folder = recorded.folder or "."
+        return Command(argv, folder, Origin.RECORDER, variables, "as it was recorded")
+    if recorded is not None and recorded.withheld:
+        reasons.append("an argument looked like a secret and was not recorded")
+    files = _Files(project, commit)
+    entry = tags.get(_ENTRY)
+    for path in ("MLproject",):
+        content = files.read(path)
+        if content is None:
+            continue
+        try:
+            told = of_mlproject(path, content, entry or "main", parameters)
+        except CommandError as error:
+            reasons.append(f"{path}: {error}")
+            continue
+        origin = Origin.PROJECT_RUN if entry is not None else Origin.MLPROJECT
+        return Command(told.argv, told.folder, origin, variables, told.where)
+    content = files.read("dvc.yaml")
+    if content is not None:
+        try:
+            told = of_pipeline("dvc.yaml", content, tags.get(_SCRIPT))
+            return Command(told.argv, told.folder, Origin.DVC, variables, told.where)
+        except CommandError as error:
+            reasons.append(f"dvc.yaml: {error}")
+    settings = project.config.rebuild
+    if settings.command:
+        try:
+            words = filled(settings.command, parameters)
+            return Command(words, settings.folder, Origin.CONFIGURATION, variables, "[rebuild] command")
+        except CommandError as error:
+            reasons.append(f"[rebuild] command: {error}")
+    lacks["command"] = "; ".join(reasons) or "nobody recorded it"
+    return None
+
+
+class _Files:
+    """Reads files of a commit."""
+
+    def __init__(self, project: Project, commit: str | None) -> None:
+        git = project.git
+        self._git = None if git is None or isinstance(git, SourceError) else git
+        self._commit = commit if commit is not None and is_commit(commit) else None
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's content; ``None`` where there is none."""
+        if self._git is None or self._commit is None:
+            return None
+        try:
+            return self._git.runner.run("cat-file", "blob", f"{self._commit}:{path}", limit=8 << 20)
+        except SourceError:
+            return None
+
+
+def _packages(
+    project: Project, known: Compared, recorded: Recorded | None, lacks: dict[str, str]
+) -> Packages | None:
+    if project.config.rebuild.environment == "present":
+        return Packages(None, (), Origin.PRESENT)
+    if recorded is not None and recorded.packages:
+        lines = tuple(
+            f"{name}=={version}" for name, version in sorted(recorded.packages.items()) if name not in _OWN
+        )
+        return Packages(recorded.python, lines, Origin.RECORDER)
+    place = known.models[0]
+    if isinstance(place, str):
+        lacks["packages"] = f"nobody recorded them, and {place}"
+        return None
+    from mlops_dash.answers.compare_packages import model_facts
+    from mlops_dash.sources.mlflow.artifacts import Artifacts
+
+    artifacts = Artifacts(project.located.tracking, project.located.folder)
+    try:
+        facts = model_facts(artifacts.read(place))
+    except SourceError as error:
+        lacks["packages"] = f"nobody recorded them, and {error.message}"
+        return None
+    finally:
+        artifacts.close()
+    if isinstance(facts, str):
+        lacks["packages"] = f"nobody recorded them, and {facts}"
+        return None
+    python = facts.packages.get("python")
+    asked = {name: told for name, told in sorted(facts.packages.items()) if name not in ("python", *_OWN)}
+    lines = tuple(_requirement(name, told) for name, told in asked.items())
+    unpinned = tuple(name for name, told in asked.items() if not _is_version(told))
+    return Packages(python, lines, Origin.LOGGED_MODEL, unpinned)
+
+
+def _is_version(told: str) -> bool:
+    return told[:1].isdigit() and "," not in told and " " not in told
+
+
+def _requirement(name: str, told: str) -> str:
+    if told == "any":
+        return name
+    return f"{name}=={told}" if _is_version(told) else f"{name}{told}"
+
+
+def _data(
+    project: Project, known: Compared, recorded: Recorded | None, commit: str | None
+) -> Iterator[DataNeed]:
+    """Yield the data that the commit tracks, the files that the command named, and MLflow's inputs."""
+    if commit is not None and is_commit(commit):
+        project._enrich([commit])
+        for row in project.store.records("dvc_data", commits=[commit]):
+            if "://" not in row["path"]:
+                yield DataNeed(
+                    row["path"], "dvc", row["path"], digest=row["digest"], md5=row["digest"], size=row["size"]
+                )
+    folder = recorded.folder or "." if recorded is not None else "."
+    for one in recorded.files if recorded is not None else ():
+        if one.sha256 is None:
+            continue
+        absolute = Path(one.path).is_absolute()
+        path = one.path if absolute else posixpath.normpath(posixpath.join(folder, one.path))
+        if absolute or ".." not in PurePosixPath(path).parts:
+            yield DataNeed(one.path, "file", path, sha256=one.sha256, size=one.size)
+    for used in known.inputs.get(known.subjects[0].run_id or "", ()):
+        yield DataNeed(used.name, "mlflow", None, digest=used.digest, source=used.source)
+
+
+def _seeds(params: Mapping[str, str], recorded: Recorded | None, command: Command | None) -> str | None:
+    for name, value in params.items():
+        if "seed" in name.lower() or "random_state" in name.lower():
+            return f"parameter {visible(name, 60)} = {visible(value, 40)}"
+    variables = recorded.variables or {} if recorded is not None else {}
+    for name in ("PL_GLOBAL_SEED", "SEED"):
+        if name in variables:
+            return f"{name}={visible(variables[name], 40)}"
+    for word in command.argv if command is not None else ():
+        if word.startswith(("--seed", "--random")):
+            return f"argument {visible(word, 60)}"
+    return None
