@@ -33,7 +33,7 @@ from param_of where $every_param or list_contains($params::varchar[], key)
 
 -- name: tag
 select 'tag', run_key::varchar, key, value, null, null
-from tag_of where $every_tag and not starts_with(key, 'mlflow.') or list_contains($tags::varchar[], key)
+from tag_of where $every_tag and not (starts_with(key, 'mlflow.') or starts_with(key, 'mlops-dash.')) or list_contains($tags::varchar[], key)
 
 -- name: commit
 select 'commit', run_key::varchar, 'commit', value, null, null

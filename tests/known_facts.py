@@ -45,8 +45,10 @@ class KnownFacts:
         data: tuple[tuple[str, str], ...] = (),
         deleted: bool = False,
         script: str | None = "train.py",
+        noted: bool = True,
     ) -> None:
-        """A run; a metric of ``None`` is NaN as MLflow stores it; data are (name, digest)."""
+        """A run; a metric of ``None`` is NaN as MLflow stores it; data are (name, digest). The recorder has
+        ``noted`` how its script was started."""
         row = {"run_id": run_id, "name": f"name-{run_id}", "experiment_id": "1", "status": "FINISHED"}
         stage = "deleted" if deleted else "active"
         self.put("run", row | {"start_time": start, "lifecycle_stage": stage, "source_name": script})
@@ -58,7 +60,12 @@ class KnownFacts:
             ),
         )
         self.put("param", *({"run_id": run_id, "key": k, "value": v} for k, v in (params or {}).items()))
-        tagged = (tags or {}) | ({"mlflow.source.git.commit": commit} if commit else {})
+        notes = {"mlops-dash.recorder": "1", "mlops-dash.argv": f'["{script}"]'}
+        tagged = (
+            (notes if script and noted else {})
+            | (tags or {})
+            | ({"mlflow.source.git.commit": commit} if commit else {})
+        )
         self.put("tag", *({"run_id": run_id, "key": k, "value": v} for k, v in tagged.items()))
         for name, digest in data:
             self.dataset(name, digest)

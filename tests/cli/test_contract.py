@@ -104,7 +104,7 @@ def test_live_is_exactly_the_contract():
                         "newer": 2,
                     }
                 ],
-                "rebuildable": {"ready": False, "missing": ["packages not pinned"]},
+                "rebuildable": {"ready": False, "missing": ["packages not pinned"], "checks": []},
                 "attention": [{"code": "behind", "message": "4 commits behind main", "action": "promote"}],
             }
         ],

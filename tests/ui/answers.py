@@ -14,6 +14,7 @@ from mlops_dash.answers.shapes import (
     DataFacts,
     EnvironmentRow,
     LiveAnswer,
+    ReadinessCheck,
     Rebuildable,
     RunFacts,
     TraceAnswer,
@@ -25,6 +26,7 @@ from mlops_dash.config import Config, UiConfig
 from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health, Observation
 from mlops_dash.domain.freshness import Freshness, SourceStatus
 from mlops_dash.domain.progress import CancelToken, Progress, ProgressCallback
+from mlops_dash.domain.rebuilds import Level
 from mlops_dash.errors import UsageError
 from replacing import replace
 from ui.compared import HandComparisons
@@ -67,10 +69,10 @@ def run(run_id: str = "5c8a7e2101f34b6c9d", name: str = "fit-17", **changes: Any
 
 
 CHECKS = (
-    ("commit", True, "a1b2c3d is in this repository"),
-    ("working tree", True, "it was clean"),
-    ("data", True, "every version can be had again"),
-    ("packages", False, "not pinned: commit a lock file"),
+    ReadinessCheck("commit", Level.HOLDS, "a1b2c3d"),
+    ReadinessCheck("tree", Level.HOLDS, "it was clean"),
+    ReadinessCheck("data", Level.WEAK, "1 known by MLflow's digest", "track the file with DVC"),
+    ReadinessCheck("packages", Level.MISSING, "nobody recorded them", "install mlops-dash"),
 )
 
 
@@ -146,7 +148,7 @@ def board_rows() -> tuple[EnvironmentRow, ...]:
         code=CodeFacts("9f3e210aa1b2c3d4e5f60718293a4b5c6d7e8f90", CodeStatus.OK, "Tune trees", "Bo Chen",
                        before(days=1), 0, 0, "main", ("main",)),
         data=newest,
-        rebuildable=Rebuildable(True, (), tuple((name, True, why) for name, _, why in CHECKS[:3])),
+        rebuildable=Rebuildable(True, (), CHECKS[:2]),
     )  # fmt: skip
     canary = row(
         "canary",

@@ -9,8 +9,9 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 
-from mlops_dash.answers.shapes import TraceNode
+from mlops_dash.answers.shapes import ReadinessCheck, TraceNode
 from mlops_dash.domain.freshness import Freshness
+from mlops_dash.domain.rebuilds import Level
 from mlops_dash.domain.text import visible
 from mlops_dash.ui.fence import ControlFence
 from replacing import replace
@@ -45,7 +46,7 @@ def poisoned(name: str) -> HandBoard:
     code = replace(made.code, subject=name, author=name, main=name)
     data = tuple(replace(item, name=name, digest=name, source=name, newest_digest=name) for item in made.data)
     observed = replace(made.observed, address=f"http://{name}", detail=name, by=name)
-    checks = ((name, False, name),)
+    checks = (ReadinessCheck(name, Level.MISSING, name, name),)
     full = replace(
         made,
         model=name,

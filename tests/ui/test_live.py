@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from mlops_dash.answers.shapes import DataFacts, Rebuildable
+from mlops_dash.answers.shapes import DataFacts, ReadinessCheck, Rebuildable
 from mlops_dash.config import Config, UiConfig
 from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health
 from mlops_dash.domain.freshness import Freshness
 from mlops_dash.domain.progress import Progress
+from mlops_dash.domain.rebuilds import Level
 from mlops_dash.ui.theme import DARK, LIGHT
 from replacing import replace
 from ui.answers import NOW, SOURCES, HandBoard, attention, before, board_rows, live, row, run, source
@@ -70,7 +71,7 @@ async def test_the_details_are_those_of_the_selected_environment(size: tuple[int
         assert "production · progression v4" in text(pilot)
         assert "observed 9 s ago" in text(pilot)
         assert "Scale features before the fit" in text(pilot)
-        assert "3 of 4 hold" in text(pilot)
+        assert "2 of 4 hold" in text(pilot)
         await press(pilot, "down", "down")
         assert "canary · progression v5" in text(pilot)
         assert "alias canary says v6" in text(pilot)
@@ -349,7 +350,9 @@ async def test_what_was_not_read_yet_is_not_called_missing() -> None:
         run=None,
         code=None,
         data=(),
-        rebuildable=Rebuildable(False, ("run", "commit"), (("commit", False, "no commit"),)),
+        rebuildable=Rebuildable(
+            False, ("commit",), (ReadinessCheck("commit", Level.MISSING, "none is recorded"),)
+        ),
         attention=(attention("not-rebuildable", "production cannot be rebuilt: no commit", "production"),),
     )
     board = HandBoard(live([bare], sources=not_yet))

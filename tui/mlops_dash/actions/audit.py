@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_dash.actions.journal import Journal
 from mlops_dash.actions.plan_json import encoded, plan_to_json
 from mlops_dash.actions.registry_writer import Registry
-from mlops_dash.domain.plans import Action, Event, EventKind, Outcome, Step
+from mlops_dash.domain.plans import Action, ActionKind, Event, EventKind, Outcome, Step
 from mlops_dash.domain.secrets import scrub
 from mlops_dash.domain.text import storable, visible
 from mlops_dash.errors import DashError
@@ -165,6 +165,10 @@ def _experiment(client: MlflowClient) -> str:
 def _name(action: Action) -> str:
     plan = action.plan
     before = plan.before.version if plan.before is not None else "?"
+    if plan.kind is ActionKind.REBUILD:
+        run = f"run {(plan.after.run_id or '')[:8]}"
+        what = f"{plan.model} {plan.after.version}" if plan.after.version else run
+        return _cut(scrub(storable(f"rebuild {what}")), 250)
     return _cut(scrub(storable(f"{plan.kind.value} {plan.environment} {before} → {plan.after.version}")), 250)
 
 

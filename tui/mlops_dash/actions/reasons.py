@@ -14,6 +14,9 @@ from mlops_dash.errors import UsageError
 LONGEST_REASON = 1000
 """Characters of a reason."""
 
+REBUILD_REASON = "to see whether it can be made again"
+"""The reason of a rebuild that nobody gave another."""
+
 _CONTROL = re.compile(
     "\x1b(?:\\[[0-?]*[ -/]*[@-~]|[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\|$)|[ -/]*[0-~])"
     "|[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"

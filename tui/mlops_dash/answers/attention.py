@@ -146,5 +146,7 @@ def _lost(f: Situation) -> Iterable[tuple[str, str, str | None]]:
 
 def _not_rebuildable(f: Situation) -> Iterable[tuple[str, str, str | None]]:
     if not f.rebuildable.ready:
-        missing = ", ".join(f.rebuildable.missing)
-        yield ("not-rebuildable", f"{f.environment} cannot be rebuilt: no {missing}", "trace")
+        lacks = ["its tree was dirty"] * ("tree" in f.rebuildable.missing)
+        if others := ", ".join(name for name in f.rebuildable.missing if name != "tree"):
+            lacks.append(f"no {others}")
+        yield ("not-rebuildable", f"{f.environment} cannot be rebuilt: {'; '.join(lacks)}", "trace")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from mlops_dash.answers.compare_metrics import by_name
 from mlops_dash.answers.compare_shapes import TextLine
 from mlops_dash.answers.facts import without_credentials
+from mlops_dash.domain.recorded import NOTES, is_bulky
 
 Texts = Mapping[str, str]
 
@@ -39,9 +40,10 @@ def text_lines(values: Sequence[Texts | None]) -> tuple[TextLine, ...]:
 
 
 def told_tags(tags: Texts) -> dict[str, str]:
-    """Return the tags that a person set, and those of MLflow's own that tell runs apart."""
+    """Return the tags that a person set, and those of MLflow's own that tell runs apart. The recorder's are
+    compared where they belong: packages, code."""
     return {
         key: without_credentials(value) if key == "mlflow.source.git.repoURL" else value
         for key, value in tags.items()
-        if not key.startswith("mlflow.") or key in _TOLD
+        if key in _TOLD or not (key.startswith("mlflow.") or key in NOTES or is_bulky(key))
     }

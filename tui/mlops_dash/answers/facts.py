@@ -14,9 +14,11 @@ from msgspec import structs
 
 from mlops_dash.answers.shapes import CodeFacts, DataFacts, RunFacts
 from mlops_dash.domain.environments import CodeStatus
+from mlops_dash.domain.recorded import NOTES, Recorded, from_tags
 
 COMMIT_TAG = "mlflow.source.git.commit"
 SCRIPT_TAG = "mlflow.source.name"
+ENTRY_TAG = "mlflow.project.entryPoint"
 _HEX = re.compile(r"[0-9a-fA-F]{4,64}")
 DIRTY_TAGS = ("mlflow.git.dirty", "mlflow.source.git.dirty")
 
@@ -41,12 +43,19 @@ def moment(milliseconds: int | None) -> datetime | None:
 
 @dataclass(slots=True)
 class RunsFacts:
-    """Everything known of some runs, by run id."""
+    """Everything known of some runs, by run id.
+
+    Attributes:
+        recorded: what the recorder noted of them, its long texts left out.
+        entries: entry points of the MLflow projects that they were runs of.
+    """
 
     runs: dict[str, RunFacts] = field(default_factory=dict)
     commits: dict[str, str] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)
+    recorded: dict[str, Recorded] = field(default_factory=dict)
+    entries: dict[str, str] = field(default_factory=dict)
     data: dict[str, list[DataFacts]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -66,13 +75,25 @@ def load_runs(store: Asks, run_ids: Iterable[str]) -> RunsFacts:
 
 
 def _load_tags(store: Asks, ids: list[str], facts: RunsFacts) -> None:
-    for row in store.records("run_tags", run_ids=ids, keys=[COMMIT_TAG, SCRIPT_TAG, *DIRTY_TAGS]):
-        if row["key"] == SCRIPT_TAG:
+    notes: dict[str, dict[str, str]] = defaultdict(dict)
+    keys = [COMMIT_TAG, SCRIPT_TAG, ENTRY_TAG, *DIRTY_TAGS, *NOTES]
+    for row in store.records("run_tags", run_ids=ids, keys=keys):
+        if row["key"] in NOTES:
+            notes[row["run_id"]][row["key"]] = row["value"] or ""
+        elif row["key"] == ENTRY_TAG:
+            facts.entries[row["run_id"]] = row["value"]
+        elif row["key"] == SCRIPT_TAG:
             facts.scripts[row["run_id"]] = row["value"]
         elif row["key"] == COMMIT_TAG and row["value"]:
             facts.commits[row["run_id"]] = row["value"]
         elif row["key"] in DIRTY_TAGS and str(row["value"]).lower() == "true":
             facts.dirty.add(row["run_id"])
+    for run_id, tags in notes.items():
+        recorded = from_tags(tags)
+        if recorded is not None:
+            facts.recorded[run_id] = recorded
+            if recorded.dirty:
+                facts.dirty.add(run_id)
 
 
 def add_runs(store: Asks, ids: list[str], facts: RunsFacts) -> None:
@@ -162,6 +183,7 @@ def _code(commit: str, row: Mapping[str, Any], main: str | None, *, has_git: boo
         ahead=row.get("ahead"),
         main=main,
         branches=tuple(b for b in (row.get("branches") or "").split("\n") if b),
+        on_remote=row.get("on_remote"),
     )
 
 

@@ -9,9 +9,11 @@ from msgspec import structs
 
 from mlops_dash.answers.facts import Asks, RunsFacts, code_of_run, load_code, load_dvc, load_runs, moment
 from mlops_dash.answers.node_ids import commit_id, data_id, environment_id, run_id, version_id
+from mlops_dash.answers.rebuilding import rebuildable, told_command
 from mlops_dash.answers.resolve import Enrich
 from mlops_dash.answers.serving import Serving, registry_versions
 from mlops_dash.answers.shapes import CodeFacts, DataFacts, RunFacts, TraceEdge, TraceNode
+from mlops_dash.domain.rebuilds import Level
 
 Version = tuple[str, str]
 """Model and version."""
@@ -24,6 +26,7 @@ class Graph:
     store: Asks
     servings: Sequence[Serving]
     enrich: Enrich
+    configured: bool = False  # the configuration tells how a run is made again
     nodes: dict[str, TraceNode] = field(default_factory=dict)
     edges: dict[TraceEdge, None] = field(default_factory=dict)
     omitted: dict[str, int] = field(default_factory=dict)
@@ -109,6 +112,29 @@ class Graph:
                 self.dataset(data)
                 self.link(node, data_id(data.digest), "used")
         self.commits(commits, facts)
+        self._readiness(fresh, facts)
+
+    def _readiness(self, run_ids: Sequence[str], facts: RunsFacts) -> None:
+        """Say of each run what a rebuild of it would lack."""
+        commits = sorted(set(facts.commits.values()))
+        code, tracked = load_code(self.store, commits), load_dvc(self.store, commits)
+        rows = self.store.records("versions_of_runs", run_ids=list(run_ids), model_ids=[])
+        registered = {row["run_id"] for row in rows}
+        for name in run_ids:
+            run = facts.runs.get(name)
+            if run is None:
+                continue
+            data = [*facts.data.get(name, ()), *tracked.get(facts.commits.get(name, ""), ())]
+            told = told_command(facts.entries.get(name), configured=self.configured)
+            able = rebuildable(
+                run, code_of_run(facts, code, name), data, facts.recorded.get(name),
+                registered=name in registered, command=told,
+            )  # fmt: skip
+            lacks = [f"{c.name}: {c.evidence}" for c in able.checks if c.level is Level.MISSING]
+            words = f"{able.held} of {len(able.checks)} hold"
+            node = self.nodes[run_id(name)]
+            told_facts = {**node.facts, "rebuild": "; ".join((words, *lacks))}
+            self.nodes[node.id] = structs.replace(node, facts=told_facts)
 
     def commits(self, commits: Iterable[str], runs: RunsFacts | None = None) -> None:
         """Add commits with the data that they track; ``runs`` tell which were dirty."""

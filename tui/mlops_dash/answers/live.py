@@ -9,7 +9,7 @@ from datetime import datetime
 
 from mlops_dash.answers.attention import Candidate, Situation, attention
 from mlops_dash.answers.facts import Asks, RunsFacts, code_of_run, load_code, load_dvc, load_runs
-from mlops_dash.answers.rebuilding import rebuildable
+from mlops_dash.answers.rebuilding import rebuildable, told_command
 from mlops_dash.answers.serving import Serving, all_serving, serving_where
 from mlops_dash.answers.shapes import CodeFacts, DataFacts, EnvironmentRow, LiveAnswer
 from mlops_dash.config import Config
@@ -26,6 +26,7 @@ class _Known:
     runs: RunsFacts = field(default_factory=RunsFacts)
     code: dict[str, CodeFacts] = field(default_factory=dict)
     dvc: dict[str, list[DataFacts]] = field(default_factory=dict)
+    configured: bool = False  # the configuration tells how a run is made again
 
 
 def metric_rules(config: Config) -> MetricRules:
@@ -49,7 +50,7 @@ def live(
         project: the project's name.
     """
     servings = all_serving(store, config)
-    known = _load(store, servings)
+    known = _load(store, servings, configured=bool(config.rebuild.command))
     rules = metric_rules(config)
     metrics: dict[str, str | None] = {
         run_id: primary_metric(run.metrics, rules) for run_id, run in known.runs.runs.items()
@@ -65,11 +66,11 @@ def live(
     )
 
 
-def _load(store: Asks, servings: Sequence[Serving]) -> _Known:
+def _load(store: Asks, servings: Sequence[Serving], *, configured: bool) -> _Known:
     runs = load_runs(store, [s.run_id for s in servings if s.run_id])
     commits = set(runs.commits.values())
     commits |= {s.entry.declared.code for s in servings if s.entry.declared and s.entry.declared.code}
-    return _Known(runs, load_code(store, commits), load_dvc(store, sorted(commits)))
+    return _Known(runs, load_code(store, commits), load_dvc(store, sorted(commits)), configured)
 
 
 def _candidates(
@@ -104,7 +105,9 @@ def _row(
     commit = known.runs.commits.get(s.run_id or "") or tagged
     code = code_of_run(known.runs, known.code, s.run_id or "") or known.code.get(commit or "")
     data = (*known.runs.data.get(s.run_id or "", ()), *known.dvc.get(commit or "", ()))
-    rebuild = rebuildable(run, code, data, packages=s.registered)
+    told = told_command(known.runs.entries.get(s.run_id or ""), configured=known.configured)
+    recorded = known.runs.recorded.get(s.run_id or "")
+    rebuild = rebuildable(run, code, data, recorded, registered=s.registered, command=told)
     health = s.observed.health if s.observed else Health.UNKNOWN
     better = direction(metric, rules) if metric else None
     facts = Situation(

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health, Observation
 from mlops_dash.domain.freshness import SourceStatus
+from mlops_dash.domain.rebuilds import Level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,7 @@ class CodeFacts(Struct, frozen=True):
         behind: commits on the main branch that this one lacks; ``None`` where unknown.
         ahead: commits that this one has and the main branch lacks.
         branches: names of branches that contain it.
+        on_remote: whether a remote has it, as far as this clone knows.
     """
 
     commit: str
@@ -51,6 +53,7 @@ class CodeFacts(Struct, frozen=True):
     ahead: int | None = None
     main: str | None = None
     branches: tuple[str, ...] = ()
+    on_remote: bool | None = None
 
 
 class DataFacts(Struct, frozen=True):
@@ -66,12 +69,26 @@ class DataFacts(Struct, frozen=True):
     context: str | None = None
 
 
+class ReadinessCheck(Struct, frozen=True):
+    """One thing that a rebuild takes: what is known of it, and how to have it the next time."""
+
+    name: str
+    level: Level
+    evidence: str
+    remedy: str | None = None
+
+
 class Rebuildable(Struct, frozen=True):
-    """Whether the live run could be rebuilt: ``checks`` are (name, holds, evidence or remedy)."""
+    """Whether a run could be rebuilt; ``missing`` names the checks without which it cannot be."""
 
     ready: bool
     missing: tuple[str, ...]
-    checks: tuple[tuple[str, bool, str], ...] = ()
+    checks: tuple[ReadinessCheck, ...] = ()
+
+    @property
+    def held(self) -> int:
+        """How many checks hold."""
+        return sum(check.level is Level.HOLDS for check in self.checks)
 
 
 class Attention(Struct, frozen=True):

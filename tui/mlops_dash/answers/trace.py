@@ -31,7 +31,7 @@ def trace(store: Asks, config: Config, ref: str, *, now: datetime, enrich: Enric
     Raises:
         UsageError: the reference is empty, unknown or ambiguous; names the nearest.
     """
-    graph = Graph(store, all_serving(store, config), enrich)
+    graph = Graph(store, all_serving(store, config), enrich, configured=bool(config.rebuild.command))
     focus = resolve(store, graph.servings, ref, enrich)
     kind, name = split_id(focus)
     if kind == "env":

@@ -9,6 +9,7 @@ from mlops_dash.answers.shapes import (
     DataFacts,
     EnvironmentRow,
     LiveAnswer,
+    ReadinessCheck,
     RunFacts,
     TableAnswer,
     TraceAnswer,
@@ -84,10 +85,23 @@ def _environment(row: EnvironmentRow) -> JsonObject:
         "run": _run(row.run) if row.run and known else None,
         "code": _code(row.code) if row.code and known else None,
         "data": [_data(data) for data in row.data] if known else [],
-        "rebuildable": {"ready": known and row.rebuildable.ready, "missing": missing},
+        "rebuildable": {
+            "ready": known and row.rebuildable.ready,
+            "missing": missing,
+            "checks": [_check(check) for check in row.rebuildable.checks] if known else [],
+        },
         "attention": [
             {"code": item.code, "message": item.message, "action": item.action} for item in row.attention
         ],
+    }
+
+
+def _check(check: ReadinessCheck) -> JsonObject:
+    return {
+        "name": check.name,
+        "status": check.level,
+        "evidence": check.evidence,
+        "remedy": check.remedy,
     }
 
 

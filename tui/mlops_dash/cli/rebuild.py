@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlops_dash.actions.reasons import clean_reason
+from mlops_dash.actions.reasons import REBUILD_REASON, clean_reason
 from mlops_dash.cli import contract_actions as contract
 from mlops_dash.cli.command import DONE, FAILED, UNKNOWN
 from mlops_dash.cli.confirming import asked_to_go_on, can_ask
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from mlops_dash.cli.command import Options
     from mlops_dash.project import Project
 
-REASON = "to see whether it can be made again"
-"""The reason of a rebuild that nobody gave another."""
 _MOST_REPEATS = 100
 
 
@@ -70,7 +68,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError(
             "--dry-run runs nothing, so there is nothing to say --yes to", "leave one of them out"
         )
-    arguments.reason = clean_reason(arguments.reason) if arguments.reason is not None else REASON
+    arguments.reason = clean_reason(arguments.reason) if arguments.reason is not None else REBUILD_REASON
 
 
 def _live(project: Project) -> list[str]:

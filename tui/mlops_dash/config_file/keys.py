@@ -22,6 +22,8 @@ DEFAULT_KEYS: Mapping[str, str] = {
     "palette": "ctrl+p,colon",
     "rollback": "R",
     "promote": "P",
+    "rebuild": "B",
+    "cancel": "X",
     "undo": "z",
     "open": "enter",
     "back": "escape,backspace",

@@ -7,6 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
+class Level(StrEnum):
+    """What is known of one thing that a rebuild takes: it is there; it will probably do; it is not there."""
+
+    HOLDS = "holds"
+    WEAK = "weak"
+    MISSING = "missing"
+
+
 class Origin(StrEnum):
     """Who says how a run was made, best first."""
 

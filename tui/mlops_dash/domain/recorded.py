@@ -76,6 +76,16 @@ class Recorded:
     files: tuple[RecordedFile, ...] = ()
 
 
+NOTES = tuple(
+    PREFIX + name
+    for name in (
+        "recorder", "argv", "argv.withheld", "folder", "python", "packages.sha256", "dirty", "diff.sha256",
+        "diff.omitted", "variables", "hardware", "files",
+    )
+)  # fmt: skip
+"""The tags that are short: all but the pieces of packages and difference."""
+
+
 def is_bulky(key: str) -> bool:
     """Tell whether a tag holds a piece of a long text, which is nothing to show to a person."""
     return _BULKY.fullmatch(key) is not None

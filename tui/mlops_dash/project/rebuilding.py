@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlops_dash.domain.plans import ActionKind, Plan, Precondition, Tick
 from mlops_dash.domain.rebuilds import DataNeed, Limits, Tolerance
+from mlops_dash.domain.secrets import scrub
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, RefusedError, SourceError
 from mlops_dash.project.rights import hindrance
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from mlops_dash.project.recipes import Found
 
 _GIGA = 1_000_000_000
+_SHOWN, _LINES = 200_000, 1_000  # bytes and lines of a command's output that are shown
 _ROOM = 1 * _GIGA  # bytes that should be free
 
 
@@ -186,3 +190,18 @@ def cancel(project: Project, action_id: str) -> None:
     folder = context_of(project).rebuilds / action.plan.id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "cancel").touch(mode=0o600)
+
+
+def output(project: Project, action_id: str) -> tuple[str, ...]:
+    """Do :meth:`ActionQuestions.output`."""
+    from mlops_dash.project.acting import context_of
+
+    folder = context_of(project).rebuilds / action_id
+    logs = sorted(folder.glob("run*/output.log"), key=lambda log: log.parent.name) if folder.is_dir() else []
+    lines: list[str] = []
+    for log in logs:
+        with suppress(OSError), open(log, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _SHOWN))
+            text = file.read().decode("utf-8", "replace")
+            lines += [scrub(line.rpartition("\r")[2]) for line in text.split("\n")]
+    return tuple(line for line in lines[-_LINES:] if line.strip())

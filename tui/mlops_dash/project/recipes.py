@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from mlops_dash.answers.rebuilding import seeds_of
 from mlops_dash.domain.plans import Version
 from mlops_dash.domain.rebuilds import Command, DataNeed, Origin, Packages, Recipe
 from mlops_dash.domain.recorded import Recorded, from_tags, is_commit
@@ -96,7 +97,7 @@ def found(project: Project, ref: str) -> Found:
         subject.run_id,
         commit=recipe.commit,
     )
-    seeds = _seeds(run.params, recorded, command)
+    seeds = next(seeds_of(run.params, recorded), None)
     return Found(recipe, version, run.name or "", run.experiment or None, recorded, dirty, lacks, seeds)
 
 
@@ -232,17 +233,3 @@ def _data(
             yield DataNeed(one.path, "file", path, sha256=one.sha256, size=one.size)
     for used in known.inputs.get(known.subjects[0].run_id or "", ()):
         yield DataNeed(used.name, "mlflow", None, digest=used.digest, source=used.source)
-
-
-def _seeds(params: Mapping[str, str], recorded: Recorded | None, command: Command | None) -> str | None:
-    for name, value in params.items():
-        if "seed" in name.lower() or "random_state" in name.lower():
-            return f"parameter {visible(name, 60)} = {visible(value, 40)}"
-    variables = recorded.variables or {} if recorded is not None else {}
-    for name in ("PL_GLOBAL_SEED", "SEED"):
-        if name in variables:
-            return f"{name}={visible(variables[name], 40)}"
-    for word in command.argv if command is not None else ():
-        if word.startswith(("--seed", "--random")):
-            return f"argument {visible(word, 60)}"
-    return None

@@ -156,7 +156,7 @@ def _sighting(line: Line) -> Sighting | None:
 
 
 def _stamp(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
+    return int(at.timestamp() * 1000)  # never later than it was: what came just after stays after it
 
 
 def _moment(milliseconds: int | None) -> datetime | None:

@@ -259,7 +259,7 @@ class Sightings:
                 one.model,
                 one.aspect,
                 one.version,
-                round(one.last.timestamp() * 1000),
+                int(one.last.timestamp() * 1000),
             )
             for key, many in self._seen.items()
             for one in many[-1:]

@@ -49,7 +49,7 @@ def noted() -> dict[str, str]:
         patch_sha256=tree.patch_sha256 if tree is not None else None,
         omitted=tree.omitted if tree is not None else None,
         variables={name: scrub(os.environ[name]) for name in VARIABLES if name in os.environ},
-        hardware=_hardware(),
+        hardware=hardware(),
         files=tuple(_named_files(argv or ())),
     )
     tags = to_tags(recorded)
@@ -130,7 +130,8 @@ def installed(path: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _hardware() -> dict[str, str]:
+def hardware() -> dict[str, str]:
+    """Return what this machine is, as far as it decides on results."""
     found = {
         "machine": platform.machine(),
         "system": platform.system(),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
 from mlops_dash.domain.plans import Action, ActionKind, Event, EventKind, Outcome, Plan, Step, Tick
+from mlops_dash.domain.rebuilds import Verdict
 from mlops_dash.ui.wording import Span, safe, version
 
 OUTCOMES: dict[Outcome, Span] = {
@@ -27,7 +29,17 @@ TICKS: dict[Tick, Span] = {
 }
 WARNED: Span = ("!", "warn")
 
-_KINDS = {ActionKind.ROLLBACK: "Rollback", ActionKind.PROMOTE: "Promotion"}
+_KINDS = {
+    ActionKind.ROLLBACK: "Rollback",
+    ActionKind.PROMOTE: "Promotion",
+    ActionKind.REBUILD: "Rebuild",
+}
+VERDICTS: dict[str, Span] = {
+    Verdict.IDENTICAL: ("●", "good"),
+    Verdict.EQUIVALENT: ("●", "good"),
+    Verdict.DIVERGED: ("✗", "bad"),
+    Verdict.FAILED: ("✗", "bad"),
+}
 _EVENTS: dict[EventKind, Span] = {
     EventKind.INTENT: ("begun", "strong"),
     EventKind.CHECKED: ("checked", "dim"),
@@ -83,19 +95,36 @@ class StepState(Struct, frozen=True):
 
 
 def kind_word(plan: Plan) -> str:
-    """Return what sort of action it is: ``Rollback``, ``Promotion``, ``Undo``."""
+    """Return what sort of action it is: ``Rollback``, ``Promotion``, ``Rebuild``, ``Undo``."""
     return "Undo" if plan.undoes is not None else _KINDS[plan.kind]
 
 
 def subject(plan: Plan) -> str:
-    """Return an action in a few words: ``Rollback of production v6 → v4``."""
+    """Return an action in a few words: ``Rollback of production v6 → v4``, ``Rebuild of wine v4``."""
+    if plan.kind is ActionKind.REBUILD:
+        return f"Rebuild of {what_rebuilt(plan)}"
     return f"{kind_word(plan)} of {safe(plan.environment, 40)} {from_to(plan)}"
 
 
 def from_to(plan: Plan) -> str:
-    """Return ``v6 → v4``."""
+    """Return ``v6 → v4``; of a rebuild the version, or the run where there is none."""
+    if plan.kind is ActionKind.REBUILD:
+        named = plan.after.version
+        return version(named, 30) if named else f"run {(plan.after.run_id or '')[:8]}"
     before = version(plan.before.version, 30) if plan.before is not None else "?"
     return f"{before} → {version(plan.after.version, 30)}"
+
+
+def what_rebuilt(plan: Plan) -> str:
+    """Return what a rebuild makes again: ``wine v4``, or the run."""
+    return f"{safe(plan.model, 40)} {from_to(plan)}" if plan.after.version else from_to(plan)
+
+
+def verdict_of(action: Action) -> Mapping[str, Any] | None:
+    """Return the verdict that a rebuild ended with, with its evidence; ``None`` where there is none."""
+    event = last(action, EventKind.OUTCOME) if action.outcome is not None else None
+    proof = event.evidence.get("proof") if event is not None else None
+    return proof if isinstance(proof, Mapping) and proof.get("verdict") in VERDICTS else None
 
 
 def state(action: Action) -> tuple[Span, str]:
@@ -104,6 +133,8 @@ def state(action: Action) -> tuple[Span, str]:
         return UNDER_WAY, "under way"
     if action.outcome is None:
         return INTERRUPTED, "interrupted"
+    if (found := verdict_of(action)) is not None:
+        return VERDICTS[found["verdict"]], str(found["verdict"])
     return OUTCOMES[action.outcome], action.outcome.value
 
 
@@ -126,8 +157,9 @@ def ended_at(action: Action) -> datetime | None:
 def ended_words(action: Action) -> str:
     """Return how an action ended, for a notification."""
     event = last(action, EventKind.OUTCOME)
-    word = action.outcome.value if action.outcome is not None else "unfinished"
-    why = f": {safe(event.words, 200)}" if event is not None and event.words else ""
+    word = state(action)[1]
+    words = event.words.removeprefix(f"{word}: ") if event is not None else ""
+    why = f": {safe(words, 200)}" if words else ""
     return f"{subject(action.plan)} {word}{why}"
 
 

@@ -145,6 +145,18 @@ class Board(Protocol):
         """Plan a change; one without steps is there already. Raises ``UsageError`` or ``RefusedError``."""
         ...
 
+    def plan_rebuild(self, ref: str, *, repeats: int = 1) -> Plan:
+        """Plan to make a run again; raises as :meth:`plan`."""
+        ...
+
+    def cancel(self, action_id: str) -> None:
+        """Have a rebuild stopped; raises ``DashError``."""
+        ...
+
+    def output(self, action_id: str) -> tuple[str, ...]:
+        """Answer the last lines that a rebuild's command printed."""
+        ...
+
     def undo_plan(self, action_id: str) -> Plan:
         """Plan to take an action back; raises as :meth:`plan`."""
         ...

@@ -47,7 +47,8 @@ COMMANDS: tuple[Command, ...] = (
             "Screens"),
     Command("history", "5", "History",
             "Who changed what, where, when and why; what was live at a given time.", "Screens"),
-    Command("jobs", "6", "Jobs", "Rollbacks and promotions, under way and done, with their logs.", "Screens"),
+    Command("jobs", "6", "Jobs",
+            "Rollbacks, promotions and rebuilds, under way and done, with their logs.", "Screens"),
     Command("help", "question_mark,f1", "help", "Keys, glyphs and words.", "Screens", bar=45),
     Command("palette", "ctrl+p,colon", "palette", "Find a command by name.", "Screens", bar=90),
     Command("rollback", "R", "roll back",
@@ -56,6 +57,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("promote", "P", "promote",
             "Bring another environment's version, or a chosen one, to the selected environment: "
             "shows the plan first.", "Act", SCREENS, bar=26),
+    Command("rebuild", "B", "rebuild",
+            "Make the selected run, or that of the selected version, again from its commit, data and "
+            "packages, and compare: shows the plan first.", "Act", SCREENS, bar=28),
+    Command("cancel", "X", "cancel", "Stop the selected rebuild.", "Act", (JOBS, PLAN), bar=29),
     Command("undo", "z", "undo", "Take back the last action, on Jobs the selected one: shows the plan first.",
             "Act", (*SCREENS, PLAN), bar=46),
     Command("open", "enter", "trace", "Go to the lineage of what is selected.", "Look", (*SCREENS, PLAN),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlops_dash.ui.prepared import Prepared
     from mlops_dash.ui.screens.base import BoardScreen
 
-_GO = f"{ACTING}.go"
+_GO, CANCEL = f"{ACTING}.go", f"{ACTING}.cancel"
 _NO_PLACE = "select an environment, a version or a run of a registered version"
 
 
@@ -71,6 +71,45 @@ class Deeds(Following):
     def why_not_promote(self) -> str | None:
         """Nothing that can be acted on."""
         return self._why_not(ActionKind.PROMOTE)
+
+    def _rebuilt(self) -> str | None:
+        """The run, or the version, that a rebuild would be of."""
+        screen = self.board_screen()
+        if screen is None:
+            return None
+        ref = screen.selected_ref() or ""
+        return screen.selected_run() or (ref if ref.startswith("models:/") else None)
+
+    def why_not_rebuild(self) -> str | None:
+        """Nothing that was made by a run."""
+        if self.asked is None:
+            return "the project is still being opened"
+        if self.asked.board.read_only:
+            return "mlops-dash was started with --read-only"
+        return (
+            None if self._rebuilt() else "select a run, a version, or an environment whose version is known"
+        )
+
+    def do_rebuild(self) -> None:
+        """Plan to make it again."""
+        from mlops_dash.ui.screens.plan import PlanScreen
+
+        if (ref := self._rebuilt()) is not None:
+            hold(self)
+            self.push_screen(PlanScreen(ActionKind.REBUILD, "", "", ref=ref))
+
+    def why_not_cancel(self) -> str | None:
+        """It is no rebuild, or has ended."""
+        action = self._undone()
+        if action is None or action.plan.kind is not ActionKind.REBUILD:
+            return "only a rebuild can be stopped half-way"
+        return "it has ended" if action.outcome is not None else None
+
+    def do_cancel(self) -> None:
+        """Have a rebuild stopped."""
+        if self.asked is not None and (action := self._undone()) is not None:
+            self.asked.run(CANCEL, partial(self.asked.board.cancel, action.plan.id))
+            self.say(f"{subject(action.plan)} is being stopped")
 
     def do_rollback(self) -> None:
         """Plan to go back."""
@@ -138,6 +177,8 @@ class Deeds(Following):
         action = self._undone()
         if action is None:
             return "nothing was done here yet that could be taken back"
+        if action.plan.kind is ActionKind.REBUILD:
+            return "a rebuild has changed nothing that could be taken back"
         if action.outcome is None:
             return (
                 "it is still under way" if action.running else "it was interrupted; it is gone on with first"

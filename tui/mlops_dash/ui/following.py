@@ -116,7 +116,8 @@ class Following(Holding):
     def actions_seen(self, actions: Iterable[Action]) -> None:
         """Another look at actions, the newest first."""
         for place, action in enumerate(actions):
-            if place == 0 and (self.latest is None or action.plan.id >= self.latest.plan.id):
+            rebuilds = action.plan.kind is ActionKind.REBUILD  # which z has nothing to do with
+            if place == 0 and not rebuilds and (self.latest is None or action.plan.id >= self.latest.plan.id):
                 self.latest = action
             if action.outcome is None and action.running:
                 self._watched[action.plan.id] = None

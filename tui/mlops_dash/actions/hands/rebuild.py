@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_dash.actions.hands import Context, Look, Note, Standing
 from mlops_dash.actions.judging.predicting import Interpreter
@@ -14,15 +14,19 @@ from mlops_dash.actions.judging.repeats import judge_repeats
 from mlops_dash.actions.judging.sides import Side, Tolerances
 from mlops_dash.actions.judging.verdict import judge
 from mlops_dash.actions.rebuilding import environment, restoring, training, worktree
-from mlops_dash.actions.rebuilding.gathering import others, side_of
+from mlops_dash.actions.rebuilding.gathering import side_of, with_recorded
 from mlops_dash.actions.rebuilding.workplace import Workplace, remove
 from mlops_dash.actions.registry_writer import Registry, registry_of
 from mlops_dash.domain.metrics import MetricRules
 from mlops_dash.domain.rebuilds import DataNeed, Judgement, Limits, Tolerance, Verdict
-from mlops_dash.domain.recorded import from_tags
+from mlops_dash.domain.recorded import Recorded, from_tags, to_tags
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, RefusedError
+from mlops_dash.recorder.noting import hardware
 from mlops_dash.runners.base import JobState, Runner, Task
+
+if TYPE_CHECKING:
+    from mlflow.tracking.client import MlflowClient
 
 _SAME = (Verdict.IDENTICAL, Verdict.EQUIVALENT)
 
@@ -283,17 +287,26 @@ class JudgeHand(_Step):
         side = self._with_data(side)
         if recorded is not None:
             return side
-        packages = (
-            self.place.marked("packages") or {}
-        )  # the environment has no recorder: we know what we made
+        known = self._made()  # its environment has no recorder
+        self.registry.write("note how it was made", lambda client: _note(client, run_id, known))
+        return with_recorded(replace(side, commit=side.commit or self.arguments["commit"]), known)
+
+    def _made(self) -> Recorded:
+        """Return what the recorder would have noted of the rebuilt run: we know how it was made."""
+        packages = self.place.marked("packages") or {}
+        original, argv = str(self.arguments["run"]), tuple(self.arguments["argv"])
+        run = self.registry.read("how the original was made", lambda client: client.get_run(original))
+        noted = from_tags(run.data.tags) if run is not None else None
+        if noted is None:
+            started = argv[1:] if argv[0] == "python" else None
+            noted = Recorded(argv=started, folder=str(self.arguments["folder"]), dirty=False)
         return replace(
-            side,
+            noted,
             python=packages.get("version"),
-            packages=others(packages.get("packages", {})),
+            packages=packages.get("packages", {}),
+            packages_sha256=environment.sha256_of(packages.get("packages", {})),
             variables=dict(self.arguments["variables"]),
-            commit=side.commit or self.arguments["commit"],
-            dirty=self.arguments["patch"] is not None,
-            patch_sha256=self.arguments["patch"],
+            hardware=hardware(),
         )
 
     def _with_data(self, side: Side) -> Side:
@@ -344,6 +357,11 @@ def _sweep(context: Context, place: Workplace) -> None:
             f"the worktree {place.tree} cannot be taken away: {error.strerror}",
             "see who holds it, then delete it",
         ) from None
+
+
+def _note(client: MlflowClient, run_id: str, recorded: Recorded) -> None:
+    for key, value in to_tags(recorded).items():
+        client.set_tag(run_id, key, value)
 
 
 def _told(judgement: Judgement, original: Side, sides: Sequence[Side]) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def _built(asked: Asked, place: Path, tell: Tell, stopped: Callable[[], bool]) -
     except RefusedError:
         _uv(words, stopped, _indexes())
     found_version, packages = _listed(python)
-    told = {"python": found_version, "packages": packages, "sha256": _sha256(packages)}
+    told = {"python": found_version, "packages": packages, "sha256": sha256_of(packages)}
     aside = place / f"{_WHOLE}.new"
     aside.write_text(json.dumps(told), "utf-8")
     aside.replace(place / _WHOLE)
@@ -165,7 +165,8 @@ def _built(asked: Asked, place: Path, tell: Tell, stopped: Callable[[], bool]) -
     return Environment(python, found_version, packages, words_told)
 
 
-def _sha256(packages: Mapping[str, str]) -> str:
+def sha256_of(packages: Mapping[str, str]) -> str:
+    """Return the hash by which the recorder tells environments apart."""
     return hashlib.sha256(lines_of(packages).encode()).hexdigest()
 
 

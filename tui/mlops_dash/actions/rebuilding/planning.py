@@ -144,7 +144,7 @@ def _steps(facts: Facts, command: Command, packages: Packages, job: str) -> Iter
         "",
         {
             "job": job, "run": run, "commit": commit, "patch": patch, "needs": needs,
-            "variables": dict(command.variables),
+            "variables": dict(command.variables), "argv": list(command.argv), "folder": command.folder,
             "version": [facts.version.model, facts.version.version] if facts.version.version else None,
             **_judging(facts.judging),
         },

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
-from mlops_dash.domain.plans import Action, Event, EventKind, Outcome
+from mlops_dash.domain.plans import Action, ActionKind, Event, EventKind, Outcome
 from mlops_dash.domain.text import visible
 from mlops_dash.ui.action_words import (
     STANDS,
@@ -16,17 +17,18 @@ from mlops_dash.ui.action_words import (
     clock,
     ended_at,
     event_span,
-    from_to,
-    kind_word,
     last,
     lasted,
     state,
     steps_of,
+    verdict_of,
 )
 from mlops_dash.ui.screens.plan_facts import beside
+from mlops_dash.ui.screens.plan_facts import title_of as plan_title
 from mlops_dash.ui.widgets.facts import Fact
-from mlops_dash.ui.wording import Line, ago, moment, plural, safe, version
+from mlops_dash.ui.wording import Line, ago, moment, number, plural, safe, version
 
+_MOST = 40  # lines of a verdict
 _LONG = 2000  # characters of one text that are laid out
 
 
@@ -38,6 +40,7 @@ def outcome_facts(action: Action, now: datetime) -> Iterator[Fact]:
     told = safe(event.words, _LONG) if event is not None and event.words and action.outcome else ""
     if action.outcome is None:
         told = _progress(action)
+    told = told.removeprefix(f"{word}: ")
     line: Line = ((word, glyph[1]), (f" · {told}" if told else "", "strong"))
     yield Fact("", line, f"{word}: {told}", mark=beside(*glyph))
     if action.outcome is not None and event is not None:
@@ -60,7 +63,53 @@ def outcome_facts(action: Action, now: datetime) -> Iterator[Fact]:
         yield Fact("undoes", ((safe(plan.undoes, 60), "text"),), plan.undoes)
 
 
+def verdict_facts(action: Action) -> Iterator[Fact]:
+    """Yield what a rebuild's verdict rests on: original and rebuilt side by side, then what was compared."""
+    found = verdict_of(action)
+    if found is None:
+        return
+    metrics = found.get("metrics") or {}
+    original, rebuilt = (dict(metrics.get(side) or {}) for side in ("original", "rebuilt"))
+    told = [*found.get("outcomes", ()), *found.get("inputs", ())]
+    rows = [(f"{one['kind']} {one['name']}", one["original"], one["rebuilt"], _apart(one)) for one in told]
+    named = {one["name"] for one in told if one["kind"] == "metric"}
+    rows += [
+        (f"metric {name}", _rounded(value), _rounded(rebuilt.get(name)), ("= the same", "dim"))
+        for name, value in original.items()
+        if name not in named
+    ]
+    if rows:
+        names, values = max(len(safe(row[0], 40)) for row in rows), max(len(_side(row[1])) for row in rows)
+        head = f"{'':{names}}  {'original':{values}}  rebuilt"
+        yield Fact("compared", ((head, "dim"),))
+        for name, first, second, (word, role) in rows[:_MOST]:
+            cells = f"{safe(name, 40):{names}}  {_side(first):{values}}  {_side(second)}"
+            yield Fact("", ((cells, "text"), (f"  {word}", role)), f"{name}: {first} → {second}")
+    for line in list(found.get("compared", ()))[:_MOST]:
+        yield Fact("", ((safe(line, 300), "dim"),), str(line))
+
+
+def _rounded(value: str | None) -> str | None:
+    try:
+        return value and number(float(value))
+    except ValueError:
+        return value
+
+
+def _side(value: str | None) -> str:
+    return "–" if value is None else safe(value, 24)
+
+
+def _apart(one: Mapping[str, Any]) -> tuple[str, str]:
+    if one.get("within"):
+        return "within tolerance", "good"
+    amount = one.get("amount")
+    return (f"≠ {amount:.3g} apart" if isinstance(amount, int | float) else "≠"), "bad"
+
+
 def _advice(action: Action) -> tuple[str, str]:
+    if action.plan.kind is ActionKind.REBUILD:
+        return "the log tells what failed; nothing that serves was touched", "text"
     place = safe(action.plan.environment, 60)
     if action.outcome is Outcome.REFUSED:
         return "nothing was changed; R or P makes a new plan from what is there now", "text"
@@ -160,5 +209,4 @@ def _whole(event: Event) -> str:
 
 def title_of(action: Action) -> str:
     """Return an action's title."""
-    plan = action.plan
-    return f"{kind_word(plan)} · {safe(plan.environment, 40)} · {safe(plan.model, 40)} {from_to(plan)}"
+    return plan_title(action.plan)

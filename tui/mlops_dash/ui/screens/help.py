@@ -26,8 +26,8 @@ _WORDS = (
     ("plan", "what an action would change, exactly. R, P and z show it; nothing is changed before it is "
      "confirmed."),
     ("verified", "the target was asked until it served the wanted version healthily, several times running."),
-    ("rebuild", "whether commit, clean tree, data, parameters and packages are known, so that the run can be "
-     "made again."),
+    ("rebuild", "whether commit, tree, data, parameters, command, packages and seeds are known, so that the "
+     "run can be made again: ✓ known, ◐ it will probably do, ✗ missing."),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Jobs: rollbacks and promotions under way and done, what became of each, and its log, live."""
+"""Jobs: rollbacks, promotions and rebuilds under way and done, what became of each, and its log, live."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import ClassVar
 from textual.containers import Container
 from textual.widget import Widget
 
-from mlops_dash.domain.plans import Action
+from mlops_dash.domain.plans import Action, ActionKind
 from mlops_dash.ui.commands import BY_ID, JOBS, keys_of
-from mlops_dash.ui.screens.action_facts import log_facts, outcome_facts, step_facts, title_of
+from mlops_dash.ui.screens.action_facts import log_facts, outcome_facts, step_facts, title_of, verdict_facts
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.jobs_rows import COLUMNS, GIVES, row_cells, row_key, row_text
 from mlops_dash.ui.screens.live_empty import opening_facts, refusal_facts
@@ -21,7 +21,7 @@ from mlops_dash.ui.widgets.log_view import LogView
 from mlops_dash.ui.widgets.table import Cell, Table
 from mlops_dash.ui.wording import plural, safe
 
-LIST = f"{JOBS}.list"
+LIST, PRINTED = f"{JOBS}.list", f"{JOBS}.printed"
 _FOLLOW = 0.25  # seconds between two looks at the journals while something is under way
 _IDLE = 8  # looks are so much rarer while nothing is: another program may begin something
 
@@ -37,6 +37,8 @@ class JobsScreen(BoardScreen):
         self.actions: tuple[Action, ...] | None = None
         self._failed: Exception | None = None
         self._looks = 0
+        self._printed: tuple[str, tuple[str, ...]] = ("", ())  # by which action's command, and what
+        self._complete = False  # it prints no more
         self.jobs: Table[Action] = Table(
             COLUMNS,
             GIVES,
@@ -83,7 +85,12 @@ class JobsScreen(BoardScreen):
             reader.ask(LIST, reader.board.actions)
 
     def take_answer(self, topic: str, answer: object) -> None:
-        """Show the actions."""
+        """Show the actions, and what a command has printed."""
+        if topic == PRINTED and isinstance(answer, tuple):
+            changed = self._printed != answer[:2]
+            self._printed, self._complete = answer[:2], answer[2]
+            if changed and self.actions:
+                self._show_selected()
         if topic != LIST:
             return
         if isinstance(answer, Exception):
@@ -123,12 +130,13 @@ class JobsScreen(BoardScreen):
             return "Jobs", [Fact("", (("looking …", "dim"),))]
         if self.actions:
             return None
-        back, on, to = (self._key(name) for name in ("rollback", "promote", "live"))
+        back, on, again, to = (self._key(name) for name in ("rollback", "promote", "rebuild", "live"))
         return "Nothing was done yet", [
             Fact("", ((words, role),))
             for words, role in (
-                ("Rollbacks and promotions that begin on this machine stand here with their logs.", "text"),
-                (f"Select an environment on Live ({to}): {back} rolls it back, {on} promotes to it.", "text"),
+                ("Rollbacks, promotions and rebuilds that begin on this machine stand here.", "text"),
+                (f"Select an environment on Live ({to}): {back} rolls it back, {on} promotes to it,", "text"),
+                (f"{again} makes its run again and says whether it is the same.", "text"),
                 ("What the rest of the team did stands on History.", "dim"),
             )
         ]
@@ -143,9 +151,23 @@ class JobsScreen(BoardScreen):
             self.outcome.show([Fact("", ((text, "dim"),))], title="Outcome")
             self.log_view.tell([], subject="")
             return
-        facts = [*outcome_facts(action, self.dash.now()), Fact("", ()), *step_facts(action)]
+        verdict = list(verdict_facts(action))
+        facts = [*outcome_facts(action, self.dash.now()), Fact("", ()), *verdict]
+        facts += [*([Fact("", ())] if verdict else []), *step_facts(action)]
         self.outcome.show(facts, title=title_of(action), note="")
-        self.log_view.tell(list(log_facts(action)), subject=action.plan.id)
+        printed = self._printed[1] if self._printed[0] == action.plan.id else ()
+        log = [*log_facts(action), *(Fact("", ((safe(line, 2000), "text"),), line) for line in printed)]
+        self.log_view.tell(log, subject=action.plan.id)
+        self._ask_printed(action)
+
+    def _ask_printed(self, action: Action) -> None:
+        """Ask for what a rebuild's command has printed, while it may print more."""
+        reader = self.dash.reader
+        known = self._printed[0] == action.plan.id and self._complete
+        if reader is None or known or action.plan.kind is not ActionKind.REBUILD or reader.is_busy(PRINTED):
+            return
+        board, action_id, complete = reader.board, action.plan.id, action.outcome is not None
+        reader.ask(PRINTED, lambda: (action_id, board.output(action_id), complete))
 
     def _cells(self, action: Action) -> Sequence[Cell]:
         return row_cells(action, self.dash.now())
@@ -174,9 +196,15 @@ class JobsScreen(BoardScreen):
         self.jobs.select(action_id)
 
     def aimed(self) -> tuple[str | None, str, str | None] | None:
-        """The environment of the selected action."""
+        """The environment of the selected action; a rebuild has none."""
         action = self.jobs.selected
-        return (action.plan.environment, action.plan.model, None) if action is not None else None
+        if action is None or action.plan.kind is ActionKind.REBUILD:
+            return None
+        return action.plan.environment, action.plan.model, None
+
+    def selected_run(self) -> str | None:
+        """The run of the version that the selected action brought, or made again."""
+        return self.jobs.selected.plan.after.run_id if self.jobs.selected is not None else None
 
     def on_list_view_selected(self, event: ListView.Selected) -> None:  # type: ignore[override]
         """Show the action under the cursor."""
@@ -191,7 +219,10 @@ class JobsScreen(BoardScreen):
     def selected_ref(self) -> str | None:
         """The version that the selected action brought."""
         action = self.jobs.selected
-        return f"models:/{action.plan.model}/{action.plan.after.version}" if action is not None else None
+        if action is None:
+            return None
+        after = action.plan.after
+        return f"models:/{action.plan.model}/{after.version}" if after.version else f"run:{after.run_id}"
 
     def why_not_open(self) -> str | None:
         """Nothing selected."""

@@ -54,7 +54,7 @@ def row_cells(action: Action, now: datetime) -> Sequence[Cell]:
     return [
         (((f"{glyph} {word}", role),),),
         (((kind_word(plan), "text"),),),
-        (((safe(plan.environment, 60), "env"),),),
+        (((safe(plan.environment, 60) or "–", "env" if plan.environment else "dim"),),),
         (((safe(plan.model, 60), "model"),),),
         (((from_to(plan), "strong"),),),
         (((ago(began, now), "text"),),),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlops_dash.answers.shapes import DataFacts, EnvironmentRow
 from mlops_dash.domain.environments import Basis, CodeStatus
+from mlops_dash.domain.rebuilds import Level
 from mlops_dash.ui.widgets.facts import Fact
 from mlops_dash.ui.wording import (
     HEALTH,
@@ -27,6 +28,7 @@ from mlops_dash.ui.wording import (
 if TYPE_CHECKING:
     from mlops_dash.answers.versions import VersionsAnswer
 
+_GLYPHS = {Level.HOLDS: ("✓ ", "good"), Level.WEAK: ("◐ ", "dim"), Level.MISSING: ("✗ ", "warn")}
 _CODE_WORDS = {
     CodeStatus.DIRTY: "the working tree had changes that no commit holds",
     CodeStatus.MISSING: "the commit is not in this repository",
@@ -239,8 +241,7 @@ def _rebuild(row: EnvironmentRow, unread: frozenset[str]) -> Iterator[Fact]:
     if unread and not able.ready:
         yield Fact("rebuild", READING)
         return
-    held = sum(holds for _, holds, _ in able.checks)
-    count = f"{held} of {len(able.checks)} hold" if able.checks else ""
+    count = f"{able.held} of {len(able.checks)} hold" if able.checks else ""
     if row.of_declared and row.declared is not None:
         count = f"{version(row.declared.version)}, as declared{' · ' if count else ''}{count}"
     if able.ready:
@@ -248,9 +249,11 @@ def _rebuild(row: EnvironmentRow, unread: frozenset[str]) -> Iterator[Fact]:
     else:
         missing = ", ".join(safe(item, 120) for item in able.missing) or "something is missing"
         head = (("✗ ", "warn"), (f"{count} · " if count else "", "dim"), (missing, "warn"))
-    text = "\n".join(f"{'ok' if holds else 'missing'}: {name}: {why}" for name, holds, why in able.checks)
+    text = "\n".join(f"{check.level.value}: {check.name}: {check.evidence}" for check in able.checks)
     yield Fact("rebuild", head, text or ("ready" if able.ready else ", ".join(able.missing)))
-    for name, holds, why in able.checks:
-        glyph: tuple[str, str] = ("✓ ", "good") if holds else ("✗ ", "warn")
-        line = (glyph, (safe(name, 60), "text"), (f"  {safe(why, 300)}" if why else "", "dim"))
-        yield Fact("rebuild", line, f"{name}: {why}")
+    for check in able.checks:
+        why = check.evidence
+        if check.remedy and check.level is not Level.HOLDS:
+            why += f" · {check.remedy}"
+        line = (_GLYPHS[check.level], (safe(check.name, 60), "text"), (f"  {safe(why, 300)}", "dim"))
+        yield Fact("rebuild", line, f"{check.name}: {why}")

@@ -47,7 +47,7 @@ class PlanScreen(PlanDeciding):
         if self._asked:
             return
         self._asked = True
-        if self.takes_back is not None:
+        if self.takes_back is not None or self.rebuilds:
             self.ask_plan(None)
         else:
             self.ask_versions()
@@ -90,7 +90,8 @@ class PlanScreen(PlanDeciding):
             return
         action = self.begun
         facts = [*action_facts.outcome_facts(action, self.dash.now()), *self._live_now(action), gap()]
-        facts += action_facts.step_facts(action)
+        verdict = list(action_facts.verdict_facts(action))
+        facts += [*verdict, *([gap()] if verdict else []), *action_facts.step_facts(action)]
         self.page.show(facts, title=action_facts.title_of(action), note="")
         self.log_view.tell(list(action_facts.log_facts(action)), subject=action.plan.id)
 

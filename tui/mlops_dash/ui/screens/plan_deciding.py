@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from mlops_dash.actions.reasons import LONGEST_REASON, clean_reason
+from mlops_dash.actions.reasons import LONGEST_REASON, REBUILD_REASON, clean_reason
 from mlops_dash.answers.plan_difference import PlanDifference
 from mlops_dash.domain.changes import Candidate
 from mlops_dash.domain.plans import ActionKind, Plan, Precondition, Tick
@@ -135,7 +135,10 @@ class PlanDeciding(PlanStages):
         self.give_focus(self.form.reason_input)
         self.show_form()
         board = reader.board
-        if self.takes_back is not None:
+        if self.rebuilds:
+            self.form.suggest(REBUILD_REASON)
+            reader.ask(PLANNED, partial(board.plan_rebuild, self.ref))
+        elif self.takes_back is not None:
             reader.ask(PLANNED, partial(board.undo_plan, self.takes_back))
         else:
             reader.ask(PLANNED, partial(board.plan, self.action, self.environment, model=self.model, to=to))
@@ -151,7 +154,8 @@ class PlanDeciding(PlanStages):
         self.form.protect(plan.environment if plan.protected else None)
         self.go_to(Stage.PLANNED)
         reader.ask_each(TICK, partial(_looks, reader.board, plan))
-        reader.ask(DIFFERENCE, partial(reader.board.difference, plan, within=_SOON))
+        if not self.rebuilds:
+            reader.ask(DIFFERENCE, partial(reader.board.difference, plan, within=_SOON))
         reader.run(AGENT, self.prepared.get_ready)
         self.show_plan()
 
@@ -188,9 +192,12 @@ class PlanDeciding(PlanStages):
             return
         plan, difference = self.plan, self.difference
         loud = list(shouted(difference if isinstance(difference, PlanDifference) else None))
+        about = list(about_facts(plan, self.dash.now()))
+        if self.rebuilds:
+            self._show_rebuild(plan, about)
+            return
         change = list(difference_facts(difference, plan))
-        facts = [*must_hold_facts(self.conditions), gap(), *effect_facts(plan)]
-        facts += [gap(), *about_facts(plan, self.dash.now())]
+        facts = [*must_hold_facts(self.conditions), gap(), *effect_facts(plan), gap(), *about]
         if self.has_class("-wide"):
             self.change.show(change[1:], title="What changes")
         else:
@@ -198,6 +205,19 @@ class PlanDeciding(PlanStages):
             facts = [*against, *([gap()] if against else []), *change, gap(), *facts]
         note = "protected" if plan.protected else ""
         self.page.show([*loud, *([gap()] if loud else []), *facts], title=title_of(plan), note=note)
+        self.show_form()
+        self.update_keys()
+
+    def _show_rebuild(self, plan: Plan, about: list[Fact]) -> None:
+        """Show a rebuild: what is done, beside it what must hold and what the run recorded."""
+        holds, does = list(must_hold_facts(self.conditions)), list(effect_facts(plan))
+        if self.has_class("-wide"):
+            self.change.show(holds[1:], title=f"Must hold · {count_words(self.conditions)}")
+            self.page.show([*does, gap(), *about], title=title_of(plan), note="")
+        else:
+            against = list(against_facts(self.conditions))
+            facts = [*against, *([gap()] if against else []), *does, gap(), *holds, gap(), *about]
+            self.page.show(facts, title=title_of(plan), note="")
         self.show_form()
         self.update_keys()
 

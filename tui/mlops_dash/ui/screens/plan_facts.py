@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlops_dash.domain.plans import Plan, Precondition, Tick
-from mlops_dash.ui.action_words import TICKS, WARNED, from_to, kind_word
+from mlops_dash.domain.plans import ActionKind, Plan, Precondition, Tick
+from mlops_dash.ui.action_words import TICKS, WARNED, from_to, kind_word, what_rebuilt
 from mlops_dash.ui.widgets.facts import Fact
 from mlops_dash.ui.wording import Line, Span, ago, number, plural, safe, short, version
 
@@ -28,6 +28,8 @@ LABELS = 9
 
 def title_of(plan: Plan) -> str:
     """Return what the plan is."""
+    if plan.kind is ActionKind.REBUILD:
+        return f"{kind_word(plan)} · {what_rebuilt(plan)}"
     return f"{kind_word(plan)} · {safe(plan.environment, 40)} · {safe(plan.model, 40)} {from_to(plan)}"
 
 
@@ -117,7 +119,9 @@ def effect_facts(plan: Plan) -> Iterator[Fact]:
         if step.caution:
             yield Fact("", ((safe(step.caution, _LONG), "warn"),), step.caution, mark=beside(*WARNED))
     check = plan.verification
-    if check.asks:
+    if plan.kind is ActionKind.REBUILD:
+        text = "nothing that serves is touched; the new run, its log and the verdict stay"
+    elif check.asks:
         text = (
             f"then {safe(plan.environment, 60)} is asked until {version(plan.after.version, 40)} answers "
             f"healthily {plural(check.answers, 'time')} running over {check.seconds:g} s; "
@@ -127,8 +131,9 @@ def effect_facts(plan: Plan) -> Iterator[Fact]:
         text = "then what was changed is read again: nothing serves here that could be asked"
     yield Fact("", ((text, "text"),), text, mark=beside("✓", "dim"))
     yield gap()
-    yield section("How it is undone", "by itself where a step fails; by z afterwards")
-    for place, step in reversed(list(enumerate(plan.steps, 1))):
+    later = "X stops it" if plan.kind is ActionKind.REBUILD else "by z afterwards"
+    yield section("How it is undone", f"by itself where a step fails; {later}")
+    for place, step in reversed([one for one in enumerate(plan.steps, 1) if one[1].undo]):
         yield Fact("", ((safe(step.undo, _LONG), "text"),), step.undo, mark=beside(str(place), "accent"))
 
 

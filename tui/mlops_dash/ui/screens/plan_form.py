@@ -139,6 +139,12 @@ class ReasonForm(Container):
         for field in self.query(Input):
             field.value = ""
 
+    def suggest(self, reason: str) -> None:
+        """Put a reason into the empty field, which typing adds to or replaces."""
+        if not self.reason:
+            self.reason_input.value = reason
+            self.reason_input.cursor_position = len(reason)
+
     def say(self, line: Line) -> None:
         """Say something under the fields."""
         self.said.say(line)

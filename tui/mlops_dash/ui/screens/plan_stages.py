@@ -53,10 +53,11 @@ class PlanStages(BoardScreen):
     """What the screen is made of.
 
     Args:
-        action: rollback or promotion.
-        environment, model: where.
+        action: rollback, promotion or rebuild.
+        environment, model: where; both empty for a rebuild.
         wanted: version that is under the cursor at first.
         takes_back: id of the action that is to be taken back: there is no list of versions then.
+        ref: what is to be rebuilt: there is no list of versions then either.
     """
 
     kind = PLAN
@@ -70,10 +71,11 @@ class PlanStages(BoardScreen):
         *,
         wanted: str | None = None,
         takes_back: str | None = None,
+        ref: str = "",
     ) -> None:
         super().__init__()
         self.action, self.environment, self.model = action, environment, model
-        self.wanted, self.takes_back = wanted, takes_back
+        self.wanted, self.takes_back, self.ref = wanted, takes_back, ref
         self.stage = Stage.LOOKING
         self.candidates: tuple[Candidate, ...] = ()
         self.plan: Plan | None = None
@@ -98,9 +100,16 @@ class PlanStages(BoardScreen):
         yield self.form
 
     @property
+    def rebuilds(self) -> bool:
+        """A run is made again, and no environment is changed."""
+        return self.action is ActionKind.REBUILD
+
+    @property
     def verb(self) -> str:
         """What is to be done, and where."""
         where = safe(self.environment, 40)
+        if self.rebuilds:
+            return "Rebuild"
         if self.takes_back is not None:
             return f"Undo on {where}"
         return f"Roll back {where}" if self.action is ActionKind.ROLLBACK else f"Promote to {where}"
@@ -186,6 +195,8 @@ class PlanStages(BoardScreen):
             bar.show([self._hint(command) for command in in_bar(PLAN) if self._is_meant(command)])
 
     def _is_meant(self, command: Command) -> bool:
+        if command.id == "cancel":
+            return self.rebuilds and self.stage is Stage.BEGUN
         if self.stage in _TYPING:
             return command.id in ("open", "back")
         return command.id not in _NOT_MEANT.get(self.stage, ("undo", "filter", "refresh"))
@@ -212,7 +223,7 @@ class PlanStages(BoardScreen):
 
     def aimed(self) -> tuple[str | None, str, str | None] | None:
         """The environment of the plan."""
-        return self.environment, self.model, None
+        return None if self.rebuilds else (self.environment, self.model, None)
 
     def copied(self) -> tuple[str, str] | None:
         """The selected fact; on the list the version's reference."""

@@ -11,6 +11,7 @@ from mlops_dash.answers.curves import curve
 from mlops_dash.answers.run_shapes import RunRow, RunWhole
 from mlops_dash.answers.shapes import DataFacts, RunFacts
 from mlops_dash.domain.metrics import MetricRules, direction, primary_metric
+from mlops_dash.domain.recorded import PREFIX
 from mlops_dash.ui.screens.runs_cells import LIVE, REGISTERED, STATUS, took_text
 from mlops_dash.ui.widgets.facts import Fact
 from mlops_dash.ui.widgets.lines import fit
@@ -47,14 +48,17 @@ def whole_facts(whole: RunWhole, now: datetime, rules: MetricRules, *, width: in
         yield _data(data)
     if not whole.data:
         yield Fact("data", (("no dataset was recorded", "unknown"),))
-    own = {key: value for key, value in whole.tags.items() if not key.startswith("mlflow.")}
+    own = {key: value for key, value in whole.tags.items() if not key.startswith(("mlflow.", PREFIX))}
     if own:
         yield Fact("", ())
         yield from _pairs("tags", list(own.items()))
-    theirs = [(key, value) for key, value in whole.tags.items() if key.startswith("mlflow.")]
-    if theirs:
-        yield Fact("", ())
-        yield from _pairs("mlflow", [(key.removeprefix("mlflow."), value) for key, value in theirs], "dim")
+    for label, prefix in (("recorded", PREFIX), ("mlflow", "mlflow.")):
+        theirs = [
+            (key.removeprefix(prefix), value) for key, value in whole.tags.items() if key.startswith(prefix)
+        ]
+        if theirs:
+            yield Fact("", ())
+            yield from _pairs(label, theirs, "dim")
 
 
 def row_facts(row: RunRow, now: datetime) -> Iterator[Fact]:
