@@ -2,10 +2,10 @@
 
     python sample_data/build.py [--keep FOLDER]
 
-Needs git, dvc, mlflow and scikit-learn; takes some minutes, for every run is really trained, by the project's
-own ``train.py`` in its own folder at the very commit. Afterwards two things are changed in the store that the
-runs wrote, with SQL: times are moved to the story's, and the folder's path to a placeholder that
-``mlops_dash.demo`` replaces when it unpacks.
+Needs git and what ``pip install -e '.[dev]'`` brings; takes some minutes, for every run is really trained, by
+the project's own ``train.py`` in its own folder at the very commit, in an environment of its own. Afterwards
+two things are changed in the store that the runs wrote, with SQL: times are moved to the story's, and the
+folder's path to a placeholder that ``mlops_dash.demo`` replaces when it unpacks.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Builder:
 
     def __init__(self, folder: Path, home: Path) -> None:
         self.folder = folder
+        self.venv = home / "venv"
+        self.python = str(self.venv / "bin" / "python")
         self.moved: list[Moved] = []
         self.env = {
             "PATH": os.environ["PATH"],
@@ -50,6 +52,7 @@ class Builder:
 
     def build(self) -> None:
         """Act out the whole story, then set aliases and tidy up."""
+        self._environment()
         self._run("git", "init", "-q", "-b", "main", "--template=")
         for name, value in _GIT_CONFIG.items():
             self._run("git", "config", name, value)
@@ -63,6 +66,20 @@ class Builder:
         move_times(self.folder / "mlflow.db", self.moved)
         forget_folder(self.folder)
         self._run("git", "repack", "-q", "-a", "-d", "--keep-unreachable")
+
+    def _environment(self) -> None:
+        """Make the environment that the project trains in: what it asks for, and our recorder alone."""
+        from uv import find_uv_bin
+
+        from mlops_dash.actions.rebuilding.environment import indexes
+
+        given = ("UV_", "SSL_", "HTTP", "http", "NO_PROXY", "no_proxy")
+        more = indexes() | {name: value for name, value in os.environ.items() if name.startswith(given)}
+        uv = find_uv_bin()
+        self._run(uv, "venv", "-q", "--python", sys.executable, str(self.venv), extra=more)
+        install = (uv, "pip", "install", "-q", "--python", self.python)
+        self._run(*install, "-r", str(SOURCES / "requirements.txt"), extra=more)
+        self._run(*install, "--no-deps", str(HERE.parent), extra=more)
 
     def _commit(self, commit: Commit) -> None:
         self._switch(commit.branch)
@@ -107,12 +124,12 @@ class Builder:
             raise SystemExit(f"{commit.subject}: the working tree is not clean")
         before = self._runs()
         user = commit.author[1].partition("@")[0]
-        register = ("--register",) if train.register else ()
-        self._run(
-            sys.executable, "train.py", *train.options.split(), *register,
-            extra={"LOGNAME": user, "USER": user}, fails=train.fails,
-        )  # fmt: skip
+        keep = ("--keep",) if train.register else ()
+        who = {"LOGNAME": user, "USER": user}
+        self._run(self.python, "train.py", *train.options.split(), *keep, extra=who, fails=train.fails)
         (run_id,) = self._runs() - before
+        if train.register:
+            self._run(self.python, "register.py", run_id, extra=who)
         self.moved.append(Moved(run_id, train.at, train.register, train.deleted))
         print(f"        {train.options}", flush=True)
 

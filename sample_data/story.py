@@ -166,6 +166,7 @@ STORY: tuple[Commit, ...] = (
             "params.toml",
             "prepare.py",
             "train.py",
+            "register.py",
             "progression/__init__.py",
             "progression/data.py",
             "progression/features.py",

@@ -1,6 +1,6 @@
 """Train one model of progression and log the run to MLflow.
 
-python train.py --model forest --depth 4 --register
+python train.py --model forest --depth 4 --keep
 """
 
 import argparse
@@ -27,7 +27,7 @@ def arguments():
     parser.add_argument("--model", choices=models, default="ridge")
     parser.add_argument("--data", default="data/diabetes.csv")
     parser.add_argument("--experiment", default=EXPERIMENT)
-    parser.add_argument("--register", action="store_true", help="log the model and register it")
+    parser.add_argument("--keep", action="store_true", help="log the model, so that it can be registered")
     parser.add_argument("--seed", type=int, default=defaults.pop("seed"))
     kinds = {name: type(value) for table in defaults.values() for name, value in table.items()}
     for name, kind in kinds.items():
@@ -64,8 +64,8 @@ def main():
         answer = predict(validation[COLUMNS])
         mlflow.log_metric("mae", mean_absolute_error(validation[TARGET], answer))
         mlflow.log_metric("r2", r2_score(validation[TARGET], answer))
-        if options.register:
-            register(pipeline, validation[COLUMNS])
+        if options.keep:
+            keep(pipeline, validation[COLUMNS])
 
 
 def run_name(options, params):
@@ -89,8 +89,8 @@ def log_errors(predict, train, validation, step):
         raise FloatingPointError(f"the error is {errors['rmse']:.3g} after step {step}: it diverges")
 
 
-def register(pipeline, patients):
-    """Log the model with an example and register it as a new version of ``progression``."""
+def keep(pipeline, patients):
+    """Log the model with an example."""
     mlflow.sklearn.log_model(
         pipeline,
         name="model",
@@ -98,7 +98,6 @@ def register(pipeline, patients):
         input_example=patients.head(3),
         pip_requirements="requirements.txt",
         skops_trusted_types=TRUSTED,
-        registered_model_name="progression",
     )
 
 

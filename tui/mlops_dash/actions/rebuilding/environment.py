@@ -155,7 +155,7 @@ def _built(asked: Asked, place: Path, tell: Tell, stopped: Callable[[], bool]) -
     try:
         _uv([*words, "--offline"], stopped, {})  # what is in uv's cache needs no index
     except RefusedError:
-        _uv(words, stopped, _indexes())
+        _uv(words, stopped, indexes())
     found_version, packages = _listed(python)
     told = {"python": found_version, "packages": packages, "sha256": sha256_of(packages)}
     aside = place / f"{_WHOLE}.new"
@@ -248,7 +248,7 @@ def _wait(stopped: Callable[[], bool]) -> None:
         raise DashError("it was cancelled")
 
 
-def _indexes() -> dict[str, str]:
+def indexes() -> dict[str, str]:
     """Return where pip looks for packages as uv's settings, where uv has none of its own."""
     if any(name.startswith(("UV_INDEX", "UV_DEFAULT_INDEX", "UV_FIND_LINKS")) for name in os.environ):
         return {}

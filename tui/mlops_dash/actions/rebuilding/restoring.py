@@ -136,7 +136,7 @@ def _copy(path: str, md5: str, stores: Stores, target: Path) -> None:
         _write(source, target, digest.update)
         if digest.hexdigest() == md5:
             return
-        damaged = damaged or stores.repository not in source.parents
+        damaged = damaged or source != stores.repository / path
         target.unlink()
     if damaged:
         raise RefusedError(
