@@ -199,7 +199,7 @@ def _uv(words: Sequence[str], stopped: Callable[[], bool], more: Mapping[str, st
         for name, value in os.environ.items()
         if not name.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA"))
     }
-    environment |= {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_LINK_MODE": "hardlink", **more}
+    environment |= {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_SYSTEM_CERTS": "true", **more}
     try:
         process = subprocess.Popen(
             [_program(), *words],
