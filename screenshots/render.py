@@ -33,6 +33,7 @@ SCREENS = {
     "compare": ("3",),
     "trace": ("v", "enter"),
     "plan": ("P", "enter"),
+    "rebuild": ("B",),
     "history": ("5",),
     "jobs": ("6",),
     "help": ("question_mark",),
@@ -40,6 +41,7 @@ SCREENS = {
 ACTIONS = (
     ("rollback", "staging", "--to", "5", "--reason", "predictions drift since noon"),
     ("promote", "staging", "--to", "6", "--reason", "the feed is mended"),
+    ("rebuild", "production", "--wait", "--reason", "can it still be made?"),
 )
 """What happened before the pictures are taken."""
 READY_WITHIN = 60.0  # seconds that the three model servers may take

@@ -134,3 +134,6 @@ class TestReally:
         (document,) = json.loads(found.out)["rebuilds"]
         assert (found.code, document["verdict"]) == (0, "identical")
         assert client.get_model_version("points", "1").tags == {"mlops-dash.rebuilt": "identical"}
+        refused = say("rebuild", "production", "--yes", "--wait", "--register")
+        assert refused.code == 1
+        assert "logged no model that could be registered" in refused.err

@@ -148,8 +148,8 @@ class Making:
         return trees + ["a worktree"] * (listed - 1)
 
 
-def begin(project: Project, ref: str, *, repeats: int = 1) -> str:
-    plan = project.plan_rebuild(ref, repeats=repeats)
+def begin(project: Project, ref: str, **how: Any) -> str:
+    plan = project.plan_rebuild(ref, **how)
     for condition in project.check(plan):
         assert not (condition.blocking and condition.tick == "fails"), condition
     agent = project.prepare(plan)

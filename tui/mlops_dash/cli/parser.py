@@ -199,6 +199,9 @@ def _add_rebuild(verbs: Any) -> None:
     verb.add_argument(
         "--repeat", metavar="N", type=int, default=1, help="how often: tells noise from a difference"
     )
+    verb.add_argument(
+        "--register", action="store_true", help="make it a new version, if it came out the same"
+    )
     verb.add_argument("--wait", action="store_true", help="wait for the verdict")
     verb.add_argument(
         "--check", action="store_true", help="wait, and exit with 1 where one diverged or failed"

@@ -106,7 +106,9 @@ class _Rebuilding:
             RefusedError: nothing was begun.
         """
         project, arguments = self._project, self._arguments
-        self.plan = plan = project.plan_rebuild(self._ref, repeats=arguments.repeat)
+        self.plan = plan = project.plan_rebuild(
+            self._ref, repeats=arguments.repeat, registers=arguments.register
+        )
         self.conditions = list(project.check(plan))
         if not arguments.json or not (arguments.dry_run or arguments.yes):
             show = stderr if arguments.json else stdout

@@ -86,7 +86,7 @@ class Step:
     Attributes:
         id: unique in its plan.
         kind: which hand does it: ``process``, ``alias``, ``manifest`` or ``gto``; of a rebuild ``checkout``,
-            ``data``, ``packages``, ``train``, ``judge``, ``sweep``.
+            ``data``, ``packages``, ``train``, ``judge``, ``register``, ``sweep``.
         title: what it does, in plain words.
         effect: the exact effect, or the command that would do the same.
         undo: how it is undone, likewise; empty where there is nothing to take back.

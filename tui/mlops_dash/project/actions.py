@@ -65,12 +65,13 @@ class ActionQuestions:
 
         return plan(cast("Project", self), kind, environment, model=model, to=to, undoes=undoes)
 
-    def plan_rebuild(self, ref: str, *, repeats: int = 1) -> Plan:
+    def plan_rebuild(self, ref: str, *, repeats: int = 1, registers: bool = False) -> Plan:
         """Plan to make a run again from its commit, data, parameters and packages; nothing is asked or done.
 
         Args:
             ref: an environment, a version or a run.
             repeats: how often its command is run.
+            registers: what comes out the same is registered as a new version of its model.
 
         Raises:
             UsageError: there is no such thing, or it has no run.
@@ -78,7 +79,7 @@ class ActionQuestions:
         """
         from mlops_dash.project.rebuilding import plan_rebuild
 
-        return plan_rebuild(cast("Project", self), ref, repeats=repeats)
+        return plan_rebuild(cast("Project", self), ref, repeats=repeats, registers=registers)
 
     def cancel(self, action_id: str) -> None:
         """Have a rebuild stopped that is under way; it ends a moment later.

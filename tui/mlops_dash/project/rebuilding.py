@@ -29,7 +29,7 @@ _SHOWN, _LINES = 200_000, 1_000  # bytes and lines of a command's output that ar
 _ROOM = 1 * _GIGA  # bytes that should be free
 
 
-def plan_rebuild(project: Project, ref: str, *, repeats: int = 1) -> Plan:
+def plan_rebuild(project: Project, ref: str, *, repeats: int = 1, registers: bool = False) -> Plan:
     """Do :meth:`ActionQuestions.plan_rebuild`."""
     from mlops_dash.actions.rebuilding.environment import same_as_present
     from mlops_dash.actions.rebuilding.planning import Facts, Judging, make_rebuild
@@ -66,6 +66,7 @@ def plan_rebuild(project: Project, ref: str, *, repeats: int = 1) -> Plan:
                 project.config.metrics.primary,
             ),
             repeats=repeats,
+            registers=registers,
             interpreter=settings.python,
             remote=_on_remote(project, seen),
             actor=actor(),

@@ -145,7 +145,7 @@ class Board(Protocol):
         """Plan a change; one without steps is there already. Raises ``UsageError`` or ``RefusedError``."""
         ...
 
-    def plan_rebuild(self, ref: str, *, repeats: int = 1) -> Plan:
+    def plan_rebuild(self, ref: str, *, repeats: int = 1, registers: bool = False) -> Plan:
         """Plan to make a run again; raises as :meth:`plan`."""
         ...
 

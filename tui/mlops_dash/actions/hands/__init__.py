@@ -123,7 +123,7 @@ def hand_of(step: Step, context: Context) -> Hand:
             from mlops_dash.actions.hands.gto import GtoHand
 
             return GtoHand(step.arguments, context)
-        case "checkout" | "data" | "packages" | "train" | "judge" | "sweep":
+        case "checkout" | "data" | "packages" | "train" | "judge" | "register" | "sweep":
             from mlops_dash.actions.hands import rebuild
 
             return rebuild.HANDS[step.kind](step.arguments, context)

@@ -1,86 +1,24 @@
-"""The hands of a rebuild: worktree, data, packages, command, verdict, and the sweep at the end."""
+"""The hands of a rebuild: worktree, data, packages, command, and the sweep at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlops_dash.actions.hands import Context, Look, Note, Standing
-from mlops_dash.actions.judging.predicting import Interpreter
-from mlops_dash.actions.judging.repeats import judge_repeats
-from mlops_dash.actions.judging.sides import Side, Tolerances
-from mlops_dash.actions.judging.verdict import judge
+from mlops_dash.actions.hands.job_step import JobStep
+from mlops_dash.actions.hands.judgement import JudgeHand, RegisterHand
 from mlops_dash.actions.rebuilding import environment, restoring, training, worktree
-from mlops_dash.actions.rebuilding.gathering import side_of, with_recorded
 from mlops_dash.actions.rebuilding.workplace import Workplace, remove
-from mlops_dash.actions.registry_writer import Registry, registry_of
-from mlops_dash.domain.metrics import MetricRules
-from mlops_dash.domain.rebuilds import DataNeed, Judgement, Limits, Tolerance, Verdict
-from mlops_dash.domain.recorded import Recorded, from_tags, to_tags
-from mlops_dash.domain.text import visible
+from mlops_dash.domain.rebuilds import DataNeed, Limits
+from mlops_dash.domain.recorded import from_tags
 from mlops_dash.errors import DashError, RefusedError
-from mlops_dash.recorder.noting import hardware
 from mlops_dash.runners.base import JobState, Runner, Task
 
-if TYPE_CHECKING:
-    from mlflow.tracking.client import MlflowClient
 
-_SAME = (Verdict.IDENTICAL, Verdict.EQUIVALENT)
-
-
-class _Step:
-    """What the hands share: a step that is done has its mark in the rebuild's folder."""
-
-    name: str
-
-    def __init__(self, arguments: Mapping[str, Any], context: Context) -> None:
-        self.arguments = arguments
-        self.context = context
-        self.place = Workplace(context.rebuilds, str(arguments["job"]))
-
-    def look(self) -> Look:
-        """Look for the mark."""
-        told = self.place.marked(self.name)
-        if told is None:
-            return Look(Standing.BEFORE)
-        return Look(Standing.AFTER, words=str(told.get("words", "")), evidence=told)
-
-    def act(self, note: Note) -> Mapping[str, Any]:
-        """Do the step, and leave its mark."""
-        raise NotImplementedError
-
-    def undo(self, note: Note) -> Mapping[str, Any]:
-        """There is nothing to take back."""
-        return {}
-
-    def _done(self, words: str, **told: Any) -> Mapping[str, Any]:
-        found = {"words": words, **told}
-        self.place.mark(self.name, found)
-        return found
-
-    def _check_going(self) -> None:
-        if self.place.cancelled:
-            raise DashError("it was cancelled")
-
-    @property
-    def repository(self) -> Path:
-        """The user's repository."""
-        if self.context.repository is None:
-            raise RefusedError("there is no Git repository", "name it with --repo")
-        return self.context.repository
-
-    @property
-    def registry(self) -> Registry:
-        """The tracking store."""
-        if self.context.tracking_uri is None:
-            raise RefusedError("there is no tracking store", "name it with --tracking-uri")
-        return registry_of(self.context.tracking_uri)
-
-
-class CheckoutHand(_Step):
+class CheckoutHand(JobStep):
     """Makes the worktree at the commit, with the recorded difference."""
 
     name = "checkout"
@@ -117,7 +55,7 @@ class CheckoutHand(_Step):
         return {}
 
 
-class DataHand(_Step):
+class DataHand(JobStep):
     """Puts the data where the command looks for it."""
 
     name = "data"
@@ -131,7 +69,7 @@ class DataHand(_Step):
         return self._done("; ".join(done) or "the command brings its own", lines=done)
 
 
-class PackagesHand(_Step):
+class PackagesHand(JobStep):
     """Has the environment ready."""
 
     name = "packages"
@@ -152,7 +90,7 @@ class PackagesHand(_Step):
         )
 
 
-class TrainHand(_Step):
+class TrainHand(JobStep):
     """Runs the command, as often as is wanted."""
 
     name = "train"
@@ -175,6 +113,8 @@ class TrainHand(_Step):
 
     def act(self, note: Note) -> Mapping[str, Any]:
         """Start the command unless it was, wait for its end, and find the run that it logged."""
+        if self.place.cancelled:
+            self._stop()
         self._check_going()
         runner, runs, seconds = self._runner(), [], []
         for repeat in range(1, self._repeats() + 1):
@@ -190,13 +130,11 @@ class TrainHand(_Step):
         words = f"exited with 0 after {sum(seconds):.1f} s; logged {', '.join(run[:8] for run in runs)}"
         return self._done(words, runs=runs, seconds=seconds)
 
-    def undo(self, note: Note) -> Mapping[str, Any]:
-        """Stop the command."""
+    def _stop(self) -> None:
         for repeat in range(1, self._repeats() + 1):
             task = self._known(repeat)
             if task is not None:
                 self._runner().cancel(task)
-        return {}
 
     def _logged(self, repeat: int, task: Task) -> str:
         found = self.registry.read(
@@ -235,102 +173,7 @@ class TrainHand(_Step):
         return training.task_of(command, self.place, python, self.context.tracking_uri, repeat)
 
 
-class JudgeHand(_Step):
-    """Says whether what came of it is the same, and writes that on both runs."""
-
-    name = "judge"
-
-    def look(self) -> Look:
-        """A verdict that they differ is what the action ends with."""
-        found = super().look()
-        verdict = found.evidence.get("verdict")
-        return replace(found, disproved=verdict is not None and Verdict(verdict) not in _SAME)
-
-    def act(self, note: Note) -> Mapping[str, Any]:
-        """Compare the runs."""
-        self._check_going()
-        original_id = str(self.arguments["run"])
-        runs = (self.place.marked("train") or {})["runs"]
-        scratch = self.place.folder / "artifacts"
-        note("gathering what both runs logged", {})
-        original, _ = side_of(self.registry, original_id, scratch / "original", self.context.root)
-        sides = [self._rebuilt(run_id, scratch / run_id[:8]) for run_id in runs]
-        note("comparing metrics, artifacts and predictions", {})
-        judgement = self._judged(self._with_data(original), sides)
-        told = _told(judgement, original, sides)
-        self._tag(original_id, runs, judgement)
-        remove(scratch)
-        return self._done(judgement.words, original=original_id, runs=list(runs), **told)
-
-    def _judged(self, original: Side, sides: Sequence[Side]) -> Judgement:
-        given = self.arguments
-        tolerances = Tolerances(
-            Tolerance(**given["tolerance"]),
-            {name: Tolerance(**one) for name, one in given["tolerances"].items()},
-            Tolerance(**given["predictions"]),
-            frozenset(given["ignored"]),
-        )
-        packages = self.place.marked("packages") or {}
-        variables = {
-            name: value for name, value in given["variables"].items() if not name.startswith("PYTHON")
-        }
-        interpreter = Interpreter(Path(packages["python"]), variables=variables)
-        rules = MetricRules(given["primary"])
-        each = [
-            judge(original, side, tolerances=tolerances, interpreter=interpreter, rules=rules)
-            for side in sides
-        ]
-        return judge_repeats(original, sides, each, tolerances)
-
-    def _rebuilt(self, run_id: str, scratch: Path) -> Side:
-        side, recorded = side_of(self.registry, run_id, scratch, self.context.root)
-        side = self._with_data(side)
-        if recorded is not None:
-            return side
-        known = self._made()  # its environment has no recorder
-        self.registry.write("note how it was made", lambda client: _note(client, run_id, known))
-        return with_recorded(replace(side, commit=side.commit or self.arguments["commit"]), known)
-
-    def _made(self) -> Recorded:
-        """Return what the recorder would have noted of the rebuilt run: we know how it was made."""
-        packages = self.place.marked("packages") or {}
-        original, argv = str(self.arguments["run"]), tuple(self.arguments["argv"])
-        run = self.registry.read("how the original was made", lambda client: client.get_run(original))
-        noted = from_tags(run.data.tags) if run is not None else None
-        if noted is None:
-            started = argv[1:] if argv[0] == "python" else None
-            noted = Recorded(argv=started, folder=str(self.arguments["folder"]), dirty=False)
-        return replace(
-            noted,
-            python=packages.get("version"),
-            packages=packages.get("packages", {}),
-            packages_sha256=environment.sha256_of(packages.get("packages", {})),
-            variables=dict(self.arguments["variables"]),
-            hardware=hardware(),
-        )
-
-    def _with_data(self, side: Side) -> Side:
-        """Both read the data that was restored by content."""
-        restored = tuple(DataNeed(**need) for need in self.arguments["needs"])
-        return replace(side, data=(*side.data, *restored))
-
-    def _tag(self, original: str, runs: Sequence[str], judgement: Judgement) -> None:
-        verdict, at = judgement.verdict.value, datetime.now(UTC).isoformat(timespec="seconds")
-        version = self.arguments["version"]
-
-        def write(client: Any) -> None:
-            for run_id in runs:
-                client.set_tag(run_id, "mlops-dash.rebuild.verdict", verdict)
-            told = {"verdict": verdict, "run": runs[-1], "at": at}
-            for name, value in told.items():
-                client.set_tag(original, f"mlops-dash.rebuilt.{name}", value)
-            if version is not None:
-                client.set_model_version_tag(*version, "mlops-dash.rebuilt", verdict)
-
-        self.registry.write("note the verdict on both runs", write)
-
-
-class SweepHand(_Step):
+class SweepHand(JobStep):
     """Takes the worktree and what the command left there away."""
 
     name = "sweep"
@@ -341,8 +184,9 @@ class SweepHand(_Step):
         return self._done("")
 
 
-HANDS: Mapping[str, type[_Step]] = {
-    hand.name: hand for hand in (CheckoutHand, DataHand, PackagesHand, TrainHand, JudgeHand, SweepHand)
+HANDS: Mapping[str, type[JobStep]] = {
+    hand.name: hand
+    for hand in (CheckoutHand, DataHand, PackagesHand, TrainHand, JudgeHand, RegisterHand, SweepHand)
 }
 """The hands of a rebuild by the kinds of their steps."""
 
@@ -357,23 +201,3 @@ def _sweep(context: Context, place: Workplace) -> None:
             f"the worktree {place.tree} cannot be taken away: {error.strerror}",
             "see who holds it, then delete it",
         ) from None
-
-
-def _note(client: MlflowClient, run_id: str, recorded: Recorded) -> None:
-    for key, value in to_tags(recorded).items():
-        client.set_tag(run_id, key, value)
-
-
-def _told(judgement: Judgement, original: Side, sides: Sequence[Side]) -> dict[str, Any]:
-    """Return a verdict as JSON values."""
-
-    def shown(values: Mapping[str, float]) -> dict[str, str]:
-        return {visible(name, 200): repr(float(value)) for name, value in sorted(values.items())[:200]}
-
-    return {
-        "verdict": judgement.verdict.value,
-        "outcomes": [asdict(one) for one in judgement.outcomes],
-        "inputs": [asdict(one) for one in judgement.inputs],
-        "compared": list(judgement.compared),
-        "metrics": {"original": shown(original.metrics), "rebuilt": shown(sides[-1].metrics)},
-    }

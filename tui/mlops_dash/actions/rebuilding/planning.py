@@ -52,6 +52,7 @@ class Facts:
         passed: names of variables of ours that the command gets.
         runner: where it runs, as JSON values.
         repeats: how often.
+        registers: what comes out the same is registered as a new version.
         interpreter: of the present environment.
         remote: the commit is on a remote; ``None``: nobody knows.
     """
@@ -70,6 +71,7 @@ class Facts:
     runner: Mapping[str, Any]
     judging: Judging
     repeats: int
+    registers: bool
     interpreter: str | None
     remote: bool | None
     actor: str
@@ -91,6 +93,11 @@ def make_rebuild(facts: Facts) -> Plan:
                 f"{_told(facts)} cannot be rebuilt: its {check} is missing: {facts.lacks[check]}",
                 _REMEDIES[check],
             )
+    if facts.registers and not facts.version.version:
+        raise RefusedError(
+            f"{_told(facts)} was never registered, so there is no model that it could be a new version of",
+            "leave --register out",
+        )
     assert recipe.commit is not None
     assert recipe.command is not None
     packages = recipe.packages or Packages(None, (), Origin.PRESENT)
@@ -149,6 +156,16 @@ def _steps(facts: Facts, command: Command, packages: Packages, job: str) -> Iter
             **_judging(facts.judging),
         },
     )  # fmt: skip
+    if facts.registers:
+        model, version = facts.version.model, facts.version.version
+        yield Step(
+            "register",
+            "register",
+            f"register it as a new version of {visible(model, 80)}, if it came out the same",
+            f'client.create_model_version("{visible(model, 100)}", …), a rebuild of {visible(version, 60)}',
+            "",
+            {"job": job, "model": model, "of": version},
+        )
     yield Step("sweep", "sweep", "take the worktree away", "its log and the verdict stay", "", {"job": job})
 
 
@@ -217,7 +234,7 @@ def _train(facts: Facts, command: Command, job: str) -> Step:
         "train",
         f"run the command {where}{times}: {visible(shown, 300)}",
         f"{folder}{shown}",
-        "the command is stopped",
+        "",
         {
             "job": job,
             "run": facts.recipe.run_id,
