@@ -35,7 +35,7 @@ SCREENS = {
     "plan": ("P", "enter"),
     "rebuild": ("B",),
     "history": ("5",),
-    "jobs": ("6",),
+    "jobs": ("6", "tab", "tab", "home"),
     "help": ("question_mark",),
 }
 ACTIONS = (

@@ -156,7 +156,10 @@ class JobsScreen(BoardScreen):
         facts += [*([Fact("", ())] if verdict else []), *step_facts(action)]
         self.outcome.show(facts, title=title_of(action), note="")
         printed = self._printed[1] if self._printed[0] == action.plan.id else ()
-        log = [*log_facts(action), *(Fact("", ((safe(line, 2000), "text"),), line) for line in printed)]
+        log = list(log_facts(action))
+        if printed:
+            log += [Fact("", ()), Fact("", (("What the command printed", "title"),))]
+        log += [Fact("", ((safe(line, 2000), "text"),), line) for line in printed]
         self.log_view.tell(log, subject=action.plan.id)
         self._ask_printed(action)
 
