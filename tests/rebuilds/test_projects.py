@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,25 @@ def test_a_package_run_as_a_module(making: Making) -> None:
     })  # fmt: skip
     original = making.python("-m", "points.fit", "--seed", "9", folder="src")
     check(making, original, making.rebuild(original[:10]))
+
+
+def test_a_package_that_is_installed_from_its_folder(making: Making) -> None:
+    """As by ``pip install -e .``: it is imported from the worktree, not from where its author goes on."""
+    making.git.commit("A package", {
+        "src/points/__init__.py": "",
+        "src/points/fit.py": TRAIN,
+        "points.csv": POINTS,
+    })  # fmt: skip
+    site = making.root.parent / "site" / "points-1.0.dist-info"
+    site.mkdir(parents=True)
+    told = {"url": making.root.as_uri(), "dir_info": {"editable": True}}
+    (site / "direct_url.json").write_text(json.dumps(told))
+    path = os.pathsep.join((str(site.parent), str(making.root / "src")))
+    original = making.python("-m", "points.fit", PYTHONPATH=path)
+    making.git.write("src/points/fit.py", "raise SystemExit('its author has gone on')\n")
+    rebuilt = making.rebuild(original)
+    assert rebuilt.verdict == "identical", rebuilt.journal
+    assert making.left() == []
 
 
 def test_a_dirty_tree_whose_difference_was_recorded(script: Making) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,32 @@ def test_packages_are_those_that_pip_lists(noting: Noting) -> None:
     assert {name: found.packages.get(name) for name in listed} == listed
     assert found.packages_sha256 == recorded(noting("-m", "jobs.fit")).packages_sha256
     assert found.python == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_packages_that_no_index_had(noting: Noting, tmp_path: Path) -> None:
+    """Installers note by PEP 610 where they took them from: the project itself, Git, or somewhere else."""
+    site = tmp_path / "site"
+    urls = {
+        "own-1.0": {"url": noting.root.as_uri(), "dir_info": {"editable": True}},
+        "lib-2.0": {"url": (noting.root / "libs" / "l i b").as_uri(), "dir_info": {}},
+        "Team.Tool-3.0": {"url": "https://git.example/tool", "vcs_info": {"vcs": "git", "commit_id": "ab12"}},
+        "secret-4.0": {"url": "https://me:hunter2-hunter2@git.example/x", "vcs_info": {"commit_id": "ab12"}},
+        "other-5.0": {"url": "file:///elsewhere/other", "dir_info": {}},
+        "broken-6.0": [],
+    }
+    for name, told in urls.items():
+        (site / f"{name}.dist-info").mkdir(parents=True)
+        (site / f"{name}.dist-info" / "direct_url.json").write_text(json.dumps(told))
+    found = recorded(noting(PYTHONPATH=str(site)))
+    assert {name: origin for name, origin in found.origins.items() if name != "mlops-dash"} == {
+        "own": "folder:.",
+        "lib": "folder:libs/l i b",
+        "team-tool": "git+https://git.example/tool@ab12",
+        "secret": "",
+        "other": "",
+        "broken": "",
+    }
+    assert found.packages["own"] == "1.0"
 
 
 def test_variables_and_hardware(noting: Noting) -> None:

@@ -54,12 +54,17 @@ class Packages:
         python: version of the interpreter, ``3.11.9`` or less precise; ``None`` where nobody noted it.
         requirements: PEP 508, sorted by normalised name.
         unpinned: those of them that do not fix one version.
+        folders: packages that are the project's own, by their folder in the repository: they are taken from
+            the worktree.
+        unknown: packages that came from elsewhere, and nobody knows where they can be had.
     """
 
     python: str | None
     requirements: tuple[str, ...]
     origin: Origin
     unpinned: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ class Recorded:
         folder: that it was started in, from the top of the repository, POSIX; ``.`` is the top.
         python: version of the interpreter.
         packages: version by name, as they were installed.
+        origins: of packages that came from no index: ``folder:PATH`` from the top of the repository,
+            ``git+URL@COMMIT``, or empty where it is known of neither.
         packages_sha256: of the sorted lines ``name==version``: the same for the same packages.
         dirty: whether the tree had uncommitted changes; ``None`` where it is no repository.
         patch: the uncommitted difference, as ``git diff --binary HEAD`` writes it, new files included.
@@ -66,6 +68,7 @@ class Recorded:
     folder: str | None = None
     python: str | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
     packages_sha256: str | None = None
     dirty: bool | None = None
     patch: bytes | None = None
@@ -79,8 +82,8 @@ class Recorded:
 NOTES = tuple(
     PREFIX + name
     for name in (
-        "recorder", "argv", "argv.withheld", "folder", "python", "packages.sha256", "dirty", "diff.sha256",
-        "diff.omitted", "variables", "hardware", "files",
+        "recorder", "argv", "argv.withheld", "folder", "python", "packages.sha256", "packages.origins",
+        "dirty", "diff.sha256", "diff.omitted", "variables", "hardware", "files",
     )
 )  # fmt: skip
 """The tags that are short: all but the pieces of packages and difference."""
@@ -100,6 +103,7 @@ def to_tags(recorded: Recorded) -> dict[str, str]:
         "folder": recorded.folder,
         "python": recorded.python,
         "packages.sha256": recorded.packages_sha256,
+        "packages.origins": _table(recorded.origins or None),
         "dirty": None if recorded.dirty is None else str(recorded.dirty).lower(),
         "diff.sha256": recorded.patch_sha256,
         "diff.omitted": recorded.omitted,
@@ -138,6 +142,7 @@ def from_tags(tags: Mapping[str, str]) -> Recorded | None:
         folder=own.get("folder"),
         python=own.get("python"),
         packages=_packages(packages) if packages is not None else {},
+        origins=_strings_by_name(own.get("packages.origins")) or {},
         packages_sha256=own.get("packages.sha256"),
         dirty={"true": True, "false": False}.get(own.get("dirty", "")),
         patch=patch,

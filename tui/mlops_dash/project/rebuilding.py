@@ -34,7 +34,7 @@ def plan_rebuild(project: Project, ref: str, *, repeats: int = 1, registers: boo
     from mlops_dash.actions.rebuilding.environment import same_as_present
     from mlops_dash.actions.rebuilding.planning import Facts, Judging, make_rebuild
     from mlops_dash.project.planning import actor
-    from mlops_dash.project.recipes import found
+    from mlops_dash.project.recipes import found, present_packages
 
     seen = found(project, ref)
     settings = project.config.rebuild
@@ -49,6 +49,7 @@ def plan_rebuild(project: Project, ref: str, *, repeats: int = 1, registers: boo
             experiment=seen.experiment,
             dirty=seen.dirty,
             patch_sha256=seen.patch_sha256,
+            fallback=present_packages(project),
             present=present,
             lacks=seen.lacks,
             seeds=seen.seeds,

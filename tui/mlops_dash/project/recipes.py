@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ from mlops_dash.domain.rebuilds import Command, DataNeed, Origin, Packages, Reci
 from mlops_dash.domain.recorded import Recorded, from_tags, is_commit
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import SourceError, UsageError
+from mlops_dash.recorder.noting import origins
 from mlops_dash.sources.command_files import CommandError, filled, of_mlproject, of_pipeline
 
 if TYPE_CHECKING:
@@ -171,12 +173,9 @@ def _packages(
     project: Project, known: Compared, recorded: Recorded | None, lacks: dict[str, str]
 ) -> Packages | None:
     if project.config.rebuild.environment == "present":
-        return Packages(None, (), Origin.PRESENT)
+        return present_packages(project)
     if recorded is not None and recorded.packages:
-        lines = tuple(
-            f"{name}=={version}" for name, version in sorted(recorded.packages.items()) if name not in _OWN
-        )
-        return Packages(recorded.python, lines, Origin.RECORDER)
+        return _recorded(recorded)
     place = known.models[0]
     if isinstance(place, str):
         lacks["packages"] = f"nobody recorded them, and {place}"
@@ -200,6 +199,34 @@ def _packages(
     lines = tuple(_requirement(name, told) for name, told in asked.items())
     unpinned = tuple(name for name, told in asked.items() if not _is_version(told))
     return Packages(python, lines, Origin.LOGGED_MODEL, unpinned)
+
+
+def present_packages(project: Project) -> Packages:
+    """Return the present environment; what of it is the project's own is taken from the worktree."""
+    top = Path(project.located.repository).resolve() if project.located.repository is not None else None
+    places = origins(tuple(sys.path), top).values()
+    folders = tuple(place.removeprefix("folder:") for place in places if place.startswith("folder:"))
+    return Packages(None, (), Origin.PRESENT, folders=folders)
+
+
+def _recorded(recorded: Recorded) -> Packages:
+    """Return the recorded packages: those of an index by version, others by where they came from."""
+    lines, folders, unknown = [], [], []
+    for name, version in sorted(recorded.packages.items()):
+        origin = recorded.origins.get(name)
+        if name in _OWN:
+            continue
+        if origin is None:
+            lines.append(f"{name}=={version}")
+        elif origin.startswith("git+"):
+            lines.append(f"{name} @ {origin}")
+        elif origin.startswith("folder:"):
+            folders.append(origin.removeprefix("folder:"))
+        else:
+            unknown.append(name)
+    return Packages(
+        recorded.python, tuple(lines), Origin.RECORDER, folders=tuple(folders), unknown=tuple(unknown)
+    )
 
 
 def _is_version(told: str) -> bool:

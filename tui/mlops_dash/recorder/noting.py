@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import unquote
 
 from mlops_dash.domain.recorded import Recorded, RecordedFile, lines_of, to_tags
 from mlops_dash.domain.secrets import scrub
@@ -43,6 +45,7 @@ def noted() -> dict[str, str]:
         folder=tree.folder if tree is not None else None,
         python=platform.python_version(),
         packages=packages,
+        origins=origins(tuple(sys.path), tree.top if tree is not None else None),
         packages_sha256=hashlib.sha256(lines_of(packages).encode()).hexdigest(),
         dirty=tree.dirty if tree is not None else None,
         patch=tree.patch if tree is not None else None,
@@ -128,6 +131,34 @@ def installed(path: tuple[str, ...]) -> dict[str, str]:
                     name = re.sub(r"[-_.]+", "-", match["name"]).lower()
                     found.setdefault(name, match["version"])
     return found
+
+
+@lru_cache(maxsize=4)
+def origins(path: tuple[str, ...], top: Path | None) -> dict[str, str]:
+    """Return where packages came from that no index had, as PEP 610 has installers note it."""
+    found: dict[str, str] = {}
+    for folder in path:
+        with suppress(OSError), os.scandir(folder or ".") as entries:
+            for entry in entries:
+                match = _INSTALLED.fullmatch(entry.name)
+                note = Path(entry.path, "direct_url.json")
+                if match is not None and note.is_file():
+                    name = re.sub(r"[-_.]+", "-", match["name"]).lower()
+                    found.setdefault(name, _origin(note, top))
+    return found
+
+
+def _origin(note: Path, top: Path | None) -> str:
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        told = json.loads(note.read_text("utf-8"))
+        url = str(told["url"])
+        commit = (told.get("vcs_info") or {}).get("commit_id")
+        if commit and scrub(url) == url:
+            return f"git+{url}@{commit}"
+        if "dir_info" in told and top is not None and url.startswith("file://"):
+            place = Path(unquote(url.removeprefix("file://"))).resolve()
+            return f"folder:{place.relative_to(top).as_posix()}"
+    return ""
 
 
 def hardware() -> dict[str, str]:

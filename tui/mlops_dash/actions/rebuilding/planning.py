@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -45,8 +46,8 @@ class Facts:
         name: of its run.
         dirty: the tree had uncommitted changes; ``None``: nobody noted.
         patch_sha256: of the difference that is applied.
-        local: packages that were installed from a folder of the project.
-        present: the present environment has the recorded packages and no others.
+        fallback: the present environment, for packages that nobody recorded.
+        present: it has the recorded packages and no others.
         lacks: what is missing, by check, with the reason.
         seeds: what says that randomness is fixed.
         passed: names of variables of ours that the command gets.
@@ -63,6 +64,7 @@ class Facts:
     experiment: str | None
     dirty: bool | None
     patch_sha256: str | None
+    fallback: Packages
     present: bool
     lacks: Mapping[str, str]
     seeds: str | None
@@ -100,7 +102,7 @@ def make_rebuild(facts: Facts) -> Plan:
         )
     assert recipe.commit is not None
     assert recipe.command is not None
-    packages = recipe.packages or Packages(None, (), Origin.PRESENT)
+    packages = recipe.packages or facts.fallback
     action = f"{facts.made_at:%Y%m%dT%H%M%SZ}-{facts.token}"
     return Plan(
         id=action,
@@ -142,7 +144,7 @@ def _steps(facts: Facts, command: Command, packages: Packages, job: str) -> Iter
     needs = [asdict(need) for need in recipe.data]
     yield Step("data", "data", _data_title(recipe), _data_effect(recipe), "", {"job": job, "needs": needs})
     yield _packages(facts, packages, job)
-    yield _train(facts, command, job)
+    yield _train(facts, command, packages, job)
     yield Step(
         "judge",
         "judge",
@@ -224,7 +226,13 @@ def _packages(facts: Facts, packages: Packages, job: str) -> Step:
     )
 
 
-def _train(facts: Facts, command: Command, job: str) -> Step:
+def _paths(packages: Packages) -> list[str]:
+    """Return the folders of the worktree that the project's own packages are imported from: before all that
+    is installed, for the present environment may lead to the user's own tree."""
+    return [path for folder in packages.folders for path in (folder, posixpath.join(folder, "src"))]
+
+
+def _train(facts: Facts, command: Command, packages: Packages, job: str) -> Step:
     times = f", {facts.repeats} times" if facts.repeats > 1 else ""
     where = "on this machine" if facts.runner.get("kind") == "local" else f"by {facts.runner.get('kind')}"
     shown = shlex.join(visible(word, 200) for word in command.argv)
@@ -243,7 +251,7 @@ def _train(facts: Facts, command: Command, job: str) -> Step:
             "variables": dict(command.variables),
             "passed": list(facts.passed),
             "experiment": facts.experiment,
-            "paths": [],
+            "paths": _paths(packages),
             "limits": asdict(facts.limits),
             "runner": dict(facts.runner),
             "repeats": facts.repeats,
@@ -302,6 +310,10 @@ def _pinned(facts: Facts, packages: Packages) -> Precondition:
     if packages.unpinned:
         some = ", ".join(visible(name, 40) for name in packages.unpinned[:4])
         return _known("packages", title, Tick.FAILS, f"{some} may be of another version", "pin them")
+    if packages.unknown and not facts.present:
+        some = ", ".join(visible(name, 40) for name in packages.unknown[:4])
+        why = f"nobody knows where {some} came from: left out"
+        return _known("packages", title, Tick.FAILS, why, "install it from an index, or from Git")
     count = len(packages.requirements)
     whole = "" if packages.origin is Origin.RECORDER else ", those that they need in turn are not"
     return _known("packages", title, Tick.HOLDS, f"{count} from the {packages.origin.value}{whole}")
