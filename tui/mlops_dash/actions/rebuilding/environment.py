@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ from mlops_dash.recorder.noting import installed
 PRESENT, BUILT = "present", "built"
 OWN = frozenset({"mlops-dash", "pip", "setuptools", "wheel", "uv"})
 """Packages that no training is made with: they do not tell two environments apart."""
+KEPT = 8
+"""Environments that are kept: each has some hundred megabytes, hard-linked with uv's cache where it can."""
+_RECENT = 7 * 86400.0  # seconds for which one is kept in any case: a long rebuild may be at work in it
 _WHOLE = "mlops-dash-environment.json"
 _WITHIN = 1800.0  # seconds for a large environment from a slow index
 _SETTING = re.compile(r"^(?P<key>[\w.:-]+)='(?P<value>.*)'$")
@@ -114,9 +118,29 @@ def environment_of(asked: Asked, folder: Path, tell: Tell, stopped: Callable[[],
         if known is not None:
             return known
         remove(place)  # one that was left half-way
-        return _built(asked, place, tell, stopped)
+        made = _built(asked, place, tell, stopped)
+        forget_old(folder)
+        return made
     finally:
         release(lock)
+
+
+def forget_old(folder: Path, keep: int = KEPT) -> None:
+    """Take away the environments beyond ``keep`` that nobody has used for a while, nor is busy with."""
+    used: list[tuple[float, Path]] = []
+    for place in folder.iterdir():
+        with suppress(OSError):
+            used.append(((place / _WHOLE).stat().st_mtime, place))
+    for at, place in sorted(used, reverse=True)[keep:]:
+        with suppress(OSError):
+            if time.time() - at < _RECENT:
+                continue
+            lock = locked(folder / f"{place.name}.lock")
+            if lock is not None:
+                try:
+                    remove(place)
+                finally:
+                    release(lock)
 
 
 def _present(asked: Asked) -> Environment:
