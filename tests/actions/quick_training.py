@@ -19,7 +19,7 @@ CLIENT = (
     "import json, os, socket, sys\n"
     "with socket.socket(socket.AF_UNIX) as one:\n"
     "    one.connect(sys.argv[1])\n"
-    "    one.sendall(json.dumps([dict(os.environ), sys.argv[2:]]).encode() + b'\\n')\n"
+    "    one.sendall(json.dumps([dict(os.environ), os.getcwd(), sys.argv[2:]]).encode() + b'\\n')\n"
     "    sys.exit(int(one.makefile().readline() or 9))\n"
 )
 
@@ -90,7 +90,8 @@ def _serve(address: str) -> None:
 def _train_for(one: socket.socket) -> None:
     code = 1
     try:
-        environment, words = json.loads(one.makefile().readline())
+        environment, folder, words = json.loads(one.makefile().readline())
+        os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
         train(*(int(word) for word in words))

@@ -46,7 +46,8 @@ def world(prepared: Path, folder: Path, kind: str, *, asks: bool = False) -> Pat
     shutil.copytree(prepared, folder, symlinks=True)
     clone = GitProject.at(folder / "ada")
     if kind == "manifest":
-        step = Step("m", "manifest", "declare 4", "", "", manifest_step(message="back to 4\n\nAction: x\n"))
+        given = manifest_step(message="back to 4\n\nAction: x\n")
+        step = Step("m", "manifest", "declare 4", "", "declare 5 again", given)
         plan = plan_of(step, asks=asks)
     else:
         arguments = {
@@ -54,9 +55,8 @@ def world(prepared: Path, folder: Path, kind: str, *, asks: bool = False) -> Pat
             "commit": clone.git("rev-parse", "wine@v1.0.0^{commit}"), "before": "v2.0.0",
             "message": "back to v1.0.0\n\nAction: x\n",
         }  # fmt: skip
-        plan = plan_of(
-            Step("g", "gto", "assign", "", "", arguments), before="v2.0.0", after="v1.0.0", asks=asks
-        )
+        step = Step("g", "gto", "assign", "", "assign v2.0.0 again", arguments)
+        plan = plan_of(step, before="v2.0.0", after="v1.0.0", asks=asks)
     (folder / "plan.json").write_bytes(encoded(plan_to_json(plan)))
     return folder
 

@@ -31,6 +31,7 @@ from mlops_dash.domain.plans import (
     Verification,
     Version,
 )
+from mlops_dash.errors import RefusedError
 
 MADE = datetime(2026, 11, 23, 7, 59, 50, tzinfo=UTC)
 COMMIT = "{}1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
@@ -244,6 +245,7 @@ class HandActions:
         self.go_error: Exception | None = None
         self.reasons: dict[tuple[ActionKind, str], str] = {}
         self.asked_plans: list[tuple[str, str | None, str | None]] = []
+        self.cancelled: list[str] = []
         self.list_gate, self.plan_gate, self.check_gate, self.start_gate = (Signal() for _ in range(4))
         for gate in (self.list_gate, self.plan_gate, self.check_gate, self.start_gate):
             gate.set()
@@ -276,6 +278,16 @@ class HandActions:
         if isinstance(self.planned, Exception):
             raise self.planned
         return self.planned or plan(kind, environment, to or "4")
+
+    def plan_rebuild(self, ref: str, *, repeats: int = 1, registers: bool = False) -> Plan:
+        self.asked_plans.append(("rebuild", "", ref))
+        raise RefusedError(f"run {ref[:8]} cannot be rebuilt: its command is missing", "install mlops-dash")
+
+    def cancel(self, action_id: str) -> None:
+        self.cancelled.append(action_id)
+
+    def output(self, action_id: str) -> tuple[str, ...]:
+        return ()
 
     def undo_plan(self, action_id: str) -> Plan:
         taken = self.done[action_id].plan
