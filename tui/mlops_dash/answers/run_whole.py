@@ -12,6 +12,7 @@ from mlops_dash.answers.run_rows import environments_by_run
 from mlops_dash.answers.run_shapes import RunWhole
 from mlops_dash.config import Config
 from mlops_dash.domain.metrics import MetricRules, direction, primary_metric
+from mlops_dash.domain.recorded import is_bulky
 
 if TYPE_CHECKING:
     from mlops_dash.answers.compare_shapes import CurvesAnswer
@@ -35,7 +36,8 @@ def run_whole(
     run = facts.runs.get(run_id)
     if run is None:
         return None
-    tags = {row["key"]: row["value"] or "" for row in store.records("run_whole_tags", run_id=run_id)}
+    rows = store.records("run_whole_tags", run_id=run_id)
+    tags = {row["key"]: row["value"] or "" for row in rows if not is_bulky(row["key"])}
     commit = tags.get(COMMIT_TAG) or None
     data = [*facts.data.get(run_id, ()), *load_dvc(store, [commit] if commit else []).get(commit or "", ())]
     versions = store.records("versions_of_runs", run_ids=[run_id], model_ids=[])
