@@ -135,14 +135,16 @@ def _verdict(action: Action, width: int) -> list[str]:
     told = verdict_of(action)
     if told is None:
         return []
-    lines: list[str] = []
-    for title, rows in (("WHAT CAME OUT", told["outcomes"]), ("WHAT WENT IN", told["inputs"])):
-        cells = [
-            (f"{one['kind']} {one['name']}"[:_LONGEST], _value(one["original"]), _value(one["rebuilt"]))
-            for one in rows[:_MOST]
-        ]
-        if cells:
-            lines += ["", table([title, "ORIGINAL", "REBUILT"], cells, room=width)]
+    cells = [
+        (
+            f"{row['kind']} {row['name']}"[:_LONGEST],
+            row["original"] or "–",
+            row["rebuilt"] or "–",
+            row["state"],
+        )
+        for row in told["rows"][:_MOST]
+    ]
+    lines = ["", table(["", "ORIGINAL", "REBUILT", ""], cells, room=width)] if cells else []
     if told["compared"]:
         lines += ["", paint("COMPARED", "bold")]
     for line in told["compared"][:_MOST]:

@@ -98,9 +98,7 @@ class Recipe:
 
     Attributes:
         commit: whole SHA-1 of the training code.
-        patch: the uncommitted difference that the run was made with, as ``git diff --binary`` writes it.
-        parameters, metrics: as the run logged them; metrics are the latest values.
-        hardware: as the recorder noted it, e.g. ``{"machine": "x86_64", "cpus": "2", "threads": "2"}``.
+        parameters: as the run logged them.
     """
 
     run_id: str
@@ -108,10 +106,7 @@ class Recipe:
     command: Command | None
     packages: Packages | None
     data: tuple[DataNeed, ...] = ()
-    patch: bytes | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    hardware: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

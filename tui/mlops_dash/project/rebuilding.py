@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_dash.domain.plans import ActionKind, Plan, Precondition, Tick
@@ -45,7 +47,6 @@ def plan_rebuild(project: Project, ref: str, *, repeats: int = 1, registers: boo
         Facts(
             recipe=seen.recipe,
             version=seen.version,
-            name=seen.name,
             experiment=seen.experiment,
             dirty=seen.dirty,
             patch_sha256=seen.patch_sha256,
@@ -199,11 +200,21 @@ def output(project: Project, action_id: str) -> tuple[str, ...]:
     from mlops_dash.project.acting import context_of
 
     folder = context_of(project).rebuilds / action_id
-    logs = sorted(folder.glob("run*/output.log"), key=lambda log: log.parent.name) if folder.is_dir() else []
+    logs = sorted(folder.glob("run*/output.log"), key=lambda log: (len(log.parent.name), log.parent.name))
     lines: list[str] = []
     for log in logs:
-        with suppress(OSError), open(log, "rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _SHOWN))
-            text = file.read().decode("utf-8", "replace")
-            lines += [scrub(line.rpartition("\r")[2]) for line in text.split("\n")]
-    return tuple(line for line in lines[-_LINES:] if line.strip())
+        with suppress(OSError):
+            state = log.stat()
+            lines += _printed(log, state.st_mtime_ns, state.st_size)
+    return tuple(lines[-_LINES:])
+
+
+@lru_cache(maxsize=16)
+def _printed(log: Path, _written: int, _size: int) -> tuple[str, ...]:
+    """Return the last lines of a log, once for each state of it: looking for secrets takes time."""
+    with open(log, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _SHOWN))
+        text = scrub(file.read().decode("utf-8", "replace"))
+    # of what a progress bar has overwritten, what a terminal would show
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return tuple(line for line in lines if line.strip())[-_LINES:]

@@ -41,7 +41,6 @@ class Found:
 
     recipe: Recipe
     version: Version
-    name: str
     experiment: str | None
     recorded: Recorded | None
     dirty: bool | None
@@ -51,8 +50,8 @@ class Found:
     @property
     def patch_sha256(self) -> str | None:
         """Of the difference that is applied."""
-        kept = self.recorded is not None and self.recorded.patch is not None
-        return self.recorded.patch_sha256 if kept and self.recorded is not None else None
+        noted = self.recorded
+        return noted.patch_sha256 if noted is not None and noted.patch is not None else None
 
 
 def found(project: Project, ref: str) -> Found:
@@ -81,10 +80,7 @@ def found(project: Project, ref: str) -> Found:
         command=command,
         packages=_packages(project, known, recorded, lacks),
         data=tuple(_data(project, known, recorded, commit)),
-        patch=recorded.patch if recorded is not None else None,
         parameters=run.params,
-        metrics=run.metrics,
-        hardware=recorded.hardware if recorded is not None else {},
     )
     if recipe.commit is None:
         lacks["commit"] = "the run recorded no commit"
@@ -100,7 +96,7 @@ def found(project: Project, ref: str) -> Found:
         commit=recipe.commit,
     )
     seeds = next(seeds_of(run.params, recorded), None)
-    return Found(recipe, version, run.name or "", run.experiment or None, recorded, dirty, lacks, seeds)
+    return Found(recipe, version, run.experiment or None, recorded, dirty, lacks, seeds)
 
 
 def _command(
@@ -122,17 +118,14 @@ def _command(
         reasons.append("an argument looked like a secret and was not recorded")
     files = _Files(project, commit)
     entry = tags.get(_ENTRY)
-    for path in ("MLproject",):
-        content = files.read(path)
-        if content is None:
-            continue
+    content = files.read("MLproject")
+    if content is not None:
         try:
-            told = of_mlproject(path, content, entry or "main", parameters)
+            told = of_mlproject("MLproject", content, entry or "main", parameters)
+            origin = Origin.PROJECT_RUN if entry is not None else Origin.MLPROJECT
+            return Command(told.argv, told.folder, origin, variables, told.where)
         except CommandError as error:
-            reasons.append(f"{path}: {error}")
-            continue
-        origin = Origin.PROJECT_RUN if entry is not None else Origin.MLPROJECT
-        return Command(told.argv, told.folder, origin, variables, told.where)
+            reasons.append(f"MLproject: {error}")
     content = files.read("dvc.yaml")
     if content is not None:
         try:

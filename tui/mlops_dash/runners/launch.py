@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _EVERY = 0.2  # seconds between two looks
+_PROCESSES_EVERY = 1.0  # seconds between two looks at all processes, which takes time from the command
 _DISK_EVERY = 2.0  # seconds between two looks at the disk
 _GRACE = 5.0  # seconds between asking the processes to end and ending them
 _FREE = 200_000_000  # bytes that are left free on the disk
@@ -69,7 +70,7 @@ class _Launch:
         self._stopped = False
         self._memory = 0
         self._slot: IO[bytes] | None = None
-        self._disk_at = 0.0
+        self._processes_at = self._disk_at = 0.0
 
     def told_to_stop(self, *_: object) -> None:
         """A signal of the machine's or the cluster's: it ends as when it is cancelled."""
@@ -141,10 +142,13 @@ class _Launch:
             return "cancelled", "it was cancelled"
         if seconds > task["seconds"]:
             return "time", f"it was stopped after {task['seconds']:g} s, the longest that it may take"
-        used = sum(_resident(pid) for pid in _descendants())
-        self._memory = max(self._memory, used)
-        if task["memory"] is not None and used > task["memory"]:
-            return "memory", f"it was stopped at {_size(used)} of memory: it may take {_size(task['memory'])}"
+        if time.monotonic() - self._processes_at > _PROCESSES_EVERY:
+            self._processes_at = time.monotonic()
+            used = sum(_resident(pid) for pid in _descendants())
+            self._memory = max(self._memory, used)
+            if task["memory"] is not None and used > task["memory"]:
+                may = _size(task["memory"])
+                return "memory", f"it was stopped at {_size(used)} of memory: it may take {may}"
         if time.monotonic() - self._disk_at > _DISK_EVERY:
             self._disk_at = time.monotonic()
             return self._disk()

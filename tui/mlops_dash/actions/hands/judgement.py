@@ -12,6 +12,7 @@ from mlops_dash.actions.hands import Look, Note
 from mlops_dash.actions.hands.job_step import JobStep
 from mlops_dash.actions.judging.predicting import Interpreter
 from mlops_dash.actions.judging.repeats import judge_repeats
+from mlops_dash.actions.judging.rows import rows
 from mlops_dash.actions.judging.sides import Side, Tolerances
 from mlops_dash.actions.judging.verdict import judge
 from mlops_dash.actions.rebuilding import environment
@@ -27,6 +28,7 @@ from mlops_dash.recorder.noting import hardware
 if TYPE_CHECKING:
     from mlflow.tracking.client import MlflowClient
 
+_MOST_ROWS = 200  # that are kept in a journal
 _SAME = (Verdict.IDENTICAL, Verdict.EQUIVALENT)
 
 
@@ -164,13 +166,11 @@ def _note(client: MlflowClient, run_id: str, recorded: Recorded) -> None:
 def _told(judgement: Judgement, original: Side, sides: Sequence[Side]) -> dict[str, Any]:
     """Return a verdict as JSON values."""
 
-    def shown(values: Mapping[str, float]) -> dict[str, str]:
-        return {visible(name, 200): repr(float(value)) for name, value in sorted(values.items())[:200]}
-
+    laid_out = rows(judgement, original.metrics, sides[-1].metrics)
     return {
         "verdict": judgement.verdict.value,
         "outcomes": [asdict(one) for one in judgement.outcomes],
         "inputs": [asdict(one) for one in judgement.inputs],
         "compared": list(judgement.compared),
-        "metrics": {"original": shown(original.metrics), "rebuilt": shown(sides[-1].metrics)},
+        "rows": [asdict(row) for row in laid_out[:_MOST_ROWS]],
     }

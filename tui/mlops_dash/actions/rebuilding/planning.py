@@ -43,7 +43,6 @@ class Facts:
 
     Attributes:
         version: the version that is made again, as in :class:`Plan`.
-        name: of its run.
         dirty: the tree had uncommitted changes; ``None``: nobody noted.
         patch_sha256: of the difference that is applied.
         fallback: the present environment, for packages that nobody recorded.
@@ -60,7 +59,6 @@ class Facts:
 
     recipe: Recipe
     version: Version
-    name: str
     experiment: str | None
     dirty: bool | None
     patch_sha256: str | None

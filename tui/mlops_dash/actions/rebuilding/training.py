@@ -152,11 +152,11 @@ def finish(runner: Runner, task: Task, place: Workplace, tell: Told) -> Job:
 
 
 def _last(task: Task) -> str:
-    said = last_line(task.log)
+    said = _last_line(task.log)
     return f": {said}" if said else ""
 
 
-def last_line(log: Path) -> str:
+def _last_line(log: Path) -> str:
     """Return the last words of a log, as they may be shown."""
     try:
         with open(log, "rb") as file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ from mlops_dash.ui.action_words import (
 from mlops_dash.ui.screens.plan_facts import beside
 from mlops_dash.ui.screens.plan_facts import title_of as plan_title
 from mlops_dash.ui.widgets.facts import Fact
-from mlops_dash.ui.wording import Line, ago, moment, number, plural, safe, version
+from mlops_dash.ui.wording import Line, ago, moment, plural, safe, version
 
 _MOST = 40  # lines of a verdict
 _LONG = 2000  # characters of one text that are laid out
@@ -68,43 +68,33 @@ def verdict_facts(action: Action) -> Iterator[Fact]:
     found = verdict_of(action)
     if found is None:
         return
-    metrics = found.get("metrics") or {}
-    original, rebuilt = (dict(metrics.get(side) or {}) for side in ("original", "rebuilt"))
-    told = [*found.get("outcomes", ()), *found.get("inputs", ())]
-    rows = [(f"{one['kind']} {one['name']}", one["original"], one["rebuilt"], _apart(one)) for one in told]
-    named = {one["name"] for one in told if one["kind"] == "metric"}
-    rows += [
-        (f"metric {name}", _rounded(value), _rounded(rebuilt.get(name)), ("= the same", "dim"))
-        for name, value in original.items()
-        if name not in named
-    ]
+    rows = list(found.get("rows", ()))[:_MOST]
     if rows:
-        names, values = max(len(safe(row[0], 40)) for row in rows), max(len(_side(row[1])) for row in rows)
-        head = f"{'':{names}}  {'original':{values}}  rebuilt"
-        yield Fact("compared", ((head, "dim"),))
-        for name, first, second, (word, role) in rows[:_MOST]:
-            cells = f"{safe(name, 40):{names}}  {_side(first):{values}}  {_side(second)}"
-            yield Fact("", ((cells, "text"), (f"  {word}", role)), f"{name}: {first} → {second}")
+        names = [safe(f"{row['kind']} {row['name']}", 40) for row in rows]
+        wide, room = max(map(len, names)), max(8, *(len(_side(row["original"])) for row in rows))
+        yield Fact("compared", ((f"{'':{wide}}  {'original':{room}}  rebuilt", "dim"),))
+        for name, row in zip(names, rows, strict=True):
+            cells = f"{name:{wide}}  {_side(row['original']):{room}}  {_side(row['rebuilt'])}"
+            copy = f"{row['kind']} {row['name']}: {row['original']} → {row['rebuilt']}"
+            yield Fact("", ((cells, "text"), _state_of(row)), copy)
     for line in list(found.get("compared", ()))[:_MOST]:
         yield Fact("", ((safe(line, 300), "dim"),), str(line))
 
 
-def _rounded(value: str | None) -> str | None:
-    try:
-        return value and number(float(value))
-    except ValueError:
-        return value
+def _side(value: str) -> str:
+    return safe(value, 24) or "–"
 
 
-def _side(value: str | None) -> str:
-    return "–" if value is None else safe(value, 24)
-
-
-def _apart(one: Mapping[str, Any]) -> tuple[str, str]:
-    if one.get("within"):
-        return "within tolerance", "good"
-    amount = one.get("amount")
-    return (f"≠ {amount:.3g} apart" if isinstance(amount, int | float) else "≠"), "bad"
+def _state_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    delta = row.get("delta")
+    apart = f"  ≠ {delta:.3g} apart" if isinstance(delta, int | float) else "  ≠ differs"
+    return {
+        "same": ("  = the same", "dim"),
+        "ignored": ("  not compared", "dim"),
+        "within": ("  ≈ within tolerance", "good"),
+        "missing": ("  ✗ missing", "bad"),
+        "new": ("  + new", "warn"),
+    }.get(str(row.get("state")), (apart, "bad"))
 
 
 def _advice(action: Action) -> tuple[str, str]:
@@ -189,6 +179,15 @@ def log_facts(action: Action) -> Iterator[Fact]:
             (safe(event.words, _LONG) or _plain(event), "text"),
         )
         yield Fact("", line, _whole(event), mark=(clock(event.at), "dim"))  # a time on every line
+
+
+def printed_facts(lines: Sequence[str]) -> Iterator[Fact]:
+    """Yield what a rebuild's command has printed."""
+    if lines:
+        yield Fact("", ())
+        yield Fact("", (("What the command printed", "title"),))
+    for line in lines:
+        yield Fact("", ((safe(line, _LONG), "text"),), line)
 
 
 def _plain(event: Event) -> str:

@@ -11,7 +11,14 @@ from textual.widget import Widget
 
 from mlops_dash.domain.plans import Action, ActionKind
 from mlops_dash.ui.commands import BY_ID, JOBS, keys_of
-from mlops_dash.ui.screens.action_facts import log_facts, outcome_facts, step_facts, title_of, verdict_facts
+from mlops_dash.ui.screens.action_facts import (
+    log_facts,
+    outcome_facts,
+    printed_facts,
+    step_facts,
+    title_of,
+    verdict_facts,
+)
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.jobs_rows import COLUMNS, GIVES, row_cells, row_key, row_text
 from mlops_dash.ui.screens.live_empty import opening_facts, refusal_facts
@@ -38,6 +45,7 @@ class JobsScreen(BoardScreen):
         self._failed: Exception | None = None
         self._looks = 0
         self._printed: tuple[str, tuple[str, ...]] = ("", ())  # by which action's command, and what
+        self._output: list[Fact] = []
         self._complete = False  # it prints no more
         self.jobs: Table[Action] = Table(
             COLUMNS,
@@ -89,8 +97,9 @@ class JobsScreen(BoardScreen):
         if topic == PRINTED and isinstance(answer, tuple):
             changed = self._printed != answer[:2]
             self._printed, self._complete = answer[:2], answer[2]
-            if changed and self.actions:
-                self._show_selected()
+            if changed:
+                self._output = list(printed_facts(self._printed[1]))
+                self._show()
         if topic != LIST:
             return
         if isinstance(answer, Exception):
@@ -155,11 +164,7 @@ class JobsScreen(BoardScreen):
         facts = [*outcome_facts(action, self.dash.now()), Fact("", ()), *verdict]
         facts += [*([Fact("", ())] if verdict else []), *step_facts(action)]
         self.outcome.show(facts, title=title_of(action), note="")
-        printed = self._printed[1] if self._printed[0] == action.plan.id else ()
-        log = list(log_facts(action))
-        if printed:
-            log += [Fact("", ()), Fact("", (("What the command printed", "title"),))]
-        log += [Fact("", ((safe(line, 2000), "text"),), line) for line in printed]
+        log = [*log_facts(action), *(self._output if self._printed[0] == action.plan.id else ())]
         self.log_view.tell(log, subject=action.plan.id)
         self._ask_printed(action)
 

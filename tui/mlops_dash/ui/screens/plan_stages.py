@@ -197,6 +197,8 @@ class PlanStages(BoardScreen):
     def _is_meant(self, command: Command) -> bool:
         if command.id == "cancel":
             return self.rebuilds and self.stage is Stage.BEGUN
+        if command.id == "undo" and self.rebuilds:
+            return False  # it has changed nothing that could be taken back
         if self.stage in _TYPING:
             return command.id in ("open", "back")
         return command.id not in _NOT_MEANT.get(self.stage, ("undo", "filter", "refresh"))
