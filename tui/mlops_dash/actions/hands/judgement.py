@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +23,10 @@ from mlops_dash.actions.rebuilding.workplace import remove
 from mlops_dash.domain.metrics import MetricRules
 from mlops_dash.domain.rebuilds import DataNeed, Judgement, Tolerance, Verdict
 from mlops_dash.domain.recorded import Recorded, from_tags, to_tags
+from mlops_dash.domain.secrets import scrub
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import RefusedError
-from mlops_dash.recorder.noting import hardware
+from mlops_dash.recorder.noting import VARIABLES, hardware
 
 if TYPE_CHECKING:
     from mlflow.tracking.client import MlflowClient
@@ -102,13 +105,22 @@ class JudgeHand(JobStep):
             python=packages.get("version"),
             packages=packages.get("packages", {}),
             packages_sha256=environment.sha256_of(packages.get("packages", {})),
-            variables=dict(self.arguments["variables"]),
+            variables=self._given(),
             hardware=hardware(),
         )
 
+    def _given(self) -> dict[str, str]:
+        """Return the variables that the command got and a recorder notes, those of ours that were passed on
+        included."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            told = json.loads((self.place.folder / "run1" / "task.json").read_text("utf-8"))["variables"]
+            return {name: scrub(told[name]) for name in VARIABLES if name in told}
+        return dict(self.arguments["variables"])
+
     def _with_data(self, side: Side) -> Side:
         """Both read the data that was restored by content."""
-        restored = tuple(DataNeed(**need) for need in self.arguments["needs"])
+        needs = (DataNeed(**need) for need in self.arguments["needs"])
+        restored = (need for need in needs if need.kind != "mlflow")  # what a run logged, it says itself
         return replace(side, data=(*side.data, *restored))
 
     def _tag(self, original: str, runs: Sequence[str], judgement: Judgement) -> None:

@@ -116,7 +116,15 @@ def _data(original: tuple[DataNeed, ...], rebuilt: tuple[DataNeed, ...]) -> Iter
 
 
 def _by_name(data: tuple[DataNeed, ...]) -> dict[str, DataNeed]:
-    return {one.path or one.name: one for one in data}
+    """Return data by its name. Of several of one name, which MLflow gives to those without one, nobody knows
+    which is which: they are numbered in the order of their digests."""
+    found: dict[str, DataNeed] = {}
+    for one in sorted(data, key=lambda one: (one.kind != "mlflow", one.digest or "")):
+        name, number = one.path or one.name, 1
+        while one.kind == "mlflow" and (name if number == 1 else f"{name} ({number})") in found:
+            number += 1
+        found[name if number == 1 else f"{name} ({number})"] = one
+    return found
 
 
 def _identities(first: DataNeed, second: DataNeed) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops_dash.actions.judging.causes import ROUNDING, differing_inputs, told_by_digest_alone
@@ -74,7 +75,9 @@ def judge(
         rounding=_is_rounding(evidence, original, rebuilt),
     )
     by_digest = told_by_digest_alone(original, rebuilt)
-    words = _words(verdict, why, evidence, inputs, by_digest, rules or MetricRules())
+    unseen = [f"data {by_digest[0]} beyond its first 10,000 rows"] if by_digest else []
+    unseen += _unrecorded(original)
+    words = _words(verdict, why, evidence, inputs, unseen, rules or MetricRules())
     compared = (
         *evidence.metrics.lines,
         *(f"predictions of {one.name}: {one.words}" for one in evidence.predicted),
@@ -147,12 +150,22 @@ def _part(name: str, original: Side, rebuilt: Side) -> float | None:
     return None if part is None else abs(part)
 
 
+def _unrecorded(original: Side) -> list[str]:
+    """Say what may have differed, too, because nobody recorded it of the original."""
+    unknown = [
+        (original.commit is not None and original.dirty is None, "uncommitted changes"),
+        (original.variables is None and not original.packages, "packages"),
+    ]
+    names = [name for is_unknown, name in unknown if is_unknown]
+    return [f"{' and '.join(names)}, which nobody recorded"] if names else []
+
+
 def _words(
     verdict: Verdict,
     why: str,
     evidence: _Evidence,
     inputs: tuple[Difference, ...],
-    by_digest: tuple[str, ...],
+    unseen: Sequence[str],
     rules: MetricRules,
 ) -> str:
     metrics, files = evidence.metrics, evidence.files
@@ -166,7 +179,7 @@ def _words(
     told = why or _main(evidence, rules)
     if inputs:
         return f"diverged: {told}; likeliest cause: {inputs[0].words}"
-    beyond = f" (or data {by_digest[0]} beyond its first 10,000 rows)" if by_digest else ""
+    beyond = f" (or {', or '.join(unseen)})" if unseen else ""
     return f"diverged: {told}; {UNEXPLAINED}{beyond}" if not why else f"diverged: {told}"
 
 
