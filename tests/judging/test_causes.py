@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlops_dash.actions.judging.causes import differing_inputs
+from mlops_dash.actions.judging.causes import differing_inputs, told_by_digest_alone
 from mlops_dash.actions.judging.sides import Side
 from mlops_dash.domain.rebuilds import DataNeed
 
@@ -69,6 +69,21 @@ def test_a_data_set_that_only_one_read_is_one() -> None:
     assert names(FULL, more) == names(more, FULL) == ["data e.csv"]
     elsewhere = replace(FULL, data=(*FULL.data, DataNeed("table", "mlflow", None, digest="3")))
     assert names(FULL, elsewhere) == []  # known of other sources, which the original may not have noted
+
+
+def test_several_data_sets_of_one_name_are_all_compared() -> None:
+    """MLflow calls each that has no name of its own the same."""
+
+    def reading(*digests: str) -> Side:
+        return replace(
+            FULL, data=tuple(DataNeed("dataset", "mlflow", None, digest=digest) for digest in digests)
+        )
+
+    assert names(reading("1", "2"), reading("2", "1")) == []
+    assert names(reading("1", "2"), reading("1", "3")) == ["data dataset (2)"]
+    assert names(reading("1", "2"), reading("0", "2")) == ["data dataset"]
+    assert names(reading("1", "2"), reading("1")) == ["data dataset (2)"]
+    assert told_by_digest_alone(reading("1", "2"), reading("2", "1")) == ("dataset", "dataset (2)")
 
 
 def test_differences_of_code_that_were_recorded_are_compared() -> None:

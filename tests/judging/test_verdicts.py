@@ -161,3 +161,17 @@ def test_rows_hold_all_metrics_with_their_state(train: Train, original: Side) ->
     assert found["rmse"].state == "differs"
     assert found["rmse"].delta == abs(original.metrics["rmse"] - other.metrics["rmse"])
     assert (found["fit_seconds"].state, found["seed"].rebuilt) == ("ignored", "1")
+
+
+def test_of_a_single_number_too(tmp_path: Path) -> None:
+    one = Side("a", metrics={"rmse": 1.0}, artifacts=tmp_path / "none")
+    assert judge(one, replace(one, run_id="b")).words == "identical: 1 metric is equal"
+
+
+def test_what_nobody_recorded_of_the_original_may_be_the_cause(tmp_path: Path) -> None:
+    made = Side("a", metrics={"rmse": 1.0}, commit="a" * 40, artifacts=tmp_path / "none")
+    rebuilt = replace(made, run_id="b", metrics={"rmse": 2.0})
+    said = judge(made, rebuilt).words
+    assert said.endswith(f"{UNEXPLAINED} (or uncommitted changes and packages, which nobody recorded)")
+    known = replace(made, dirty=False, variables={}, packages={"numpy": "2"})
+    assert judge(known, replace(rebuilt, dirty=False)).words.endswith(UNEXPLAINED)

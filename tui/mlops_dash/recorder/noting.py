@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +33,11 @@ _WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 _INSTALLED = re.compile(r"(?P<name>[A-Za-z0-9][\w.]*)-(?P<version>[^-]+)(?:-.*)?\.(?:dist|egg)-info")
 
 
+def deciding(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return those of environment variables that decide on threads, seeds and devices, without secrets."""
+    return {name: scrub(variables[name]) for name in VARIABLES if name in variables}
+
+
 def noted() -> dict[str, str]:
     """Return the tags of a run that starts now in this process."""
     words = _command(sys.orig_argv)
@@ -51,7 +56,7 @@ def noted() -> dict[str, str]:
         patch=tree.patch if tree is not None else None,
         patch_sha256=tree.patch_sha256 if tree is not None else None,
         omitted=tree.omitted if tree is not None else None,
-        variables={name: scrub(os.environ[name]) for name in VARIABLES if name in os.environ},
+        variables=deciding(os.environ),
         hardware=hardware(),
         files=tuple(_named_files(argv or ())),
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,16 +15,16 @@ from mlops_dash.actions.judging.repeats import judge_repeats
 from mlops_dash.actions.judging.rows import rows
 from mlops_dash.actions.judging.sides import Side, Tolerances
 from mlops_dash.actions.judging.verdict import judge
-from mlops_dash.actions.rebuilding import environment
+from mlops_dash.actions.rebuilding import environment, training
 from mlops_dash.actions.rebuilding.gathering import side_of, with_recorded
 from mlops_dash.actions.rebuilding.workplace import remove
 from mlops_dash.domain.metrics import MetricRules
 from mlops_dash.domain.rebuilds import DataNeed, Judgement, Tolerance, Verdict
 from mlops_dash.domain.recorded import Recorded, from_tags, to_tags
-from mlops_dash.domain.secrets import scrub
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import RefusedError
-from mlops_dash.recorder.noting import VARIABLES, hardware
+from mlops_dash.recorder.noting import deciding, hardware
+from mlops_dash.runners.base import read_state
 
 if TYPE_CHECKING:
     from mlflow.tracking.client import MlflowClient
@@ -110,18 +108,16 @@ class JudgeHand(JobStep):
         )
 
     def _given(self) -> dict[str, str]:
-        """Return the variables that the command got and a recorder notes, those of ours that were passed on
-        included."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            told = json.loads((self.place.folder / "run1" / "task.json").read_text("utf-8"))["variables"]
-            return {name: scrub(told[name]) for name in VARIABLES if name in told}
-        return dict(self.arguments["variables"])
+        """Return what a recorder notes of the variables that the command got, those of ours that were passed
+        on included."""
+        task = training.begun(self.place, 1)
+        told = read_state(task, "task") if task is not None else None
+        return deciding((told or self.arguments)["variables"])
 
     def _with_data(self, side: Side) -> Side:
-        """Both read the data that was restored by content."""
+        """Both read the data that was restored by content; MLflow's inputs each run logged itself."""
         needs = (DataNeed(**need) for need in self.arguments["needs"])
-        restored = (need for need in needs if need.kind != "mlflow")  # what a run logged, it says itself
-        return replace(side, data=(*side.data, *restored))
+        return replace(side, data=(*side.data, *(need for need in needs if need.kind != "mlflow")))
 
     def _tag(self, original: str, runs: Sequence[str], judgement: Judgement) -> None:
         verdict, at = judgement.verdict.value, datetime.now(UTC).isoformat(timespec="seconds")

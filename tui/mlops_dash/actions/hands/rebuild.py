@@ -102,7 +102,7 @@ class TrainHand(JobStep):
             return found
         runner, begun = self._runner(), False
         for repeat in range(1, self._repeats() + 1):
-            task = self._known(repeat)
+            task = training.begun(self.place, repeat)
             if task is not None and runner.look(task).state in (
                 JobState.QUEUED,
                 JobState.RUNNING,
@@ -132,7 +132,7 @@ class TrainHand(JobStep):
 
     def _stop(self) -> None:
         for repeat in range(1, self._repeats() + 1):
-            task = self._known(repeat)
+            task = training.begun(self.place, repeat)
             if task is not None:
                 self._runner().cancel(task)
 
@@ -153,13 +153,6 @@ class TrainHand(JobStep):
 
     def _runner(self) -> Runner:
         return training.runner_of(self.arguments["runner"], self.context.rebuilds)
-
-    def _known(self, repeat: int) -> Task | None:
-        """Return the task of a repeat that was begun, enough of it to ask for it."""
-        folder = self.place.folder / f"run{repeat}"
-        if not (folder / "task.json").exists():
-            return None
-        return Task(f"{self.place.id}-{repeat}", folder, (), self.place.tree, {})
 
     def _task(self, repeat: int) -> Task:
         given, packages = self.arguments, self.place.marked("packages")

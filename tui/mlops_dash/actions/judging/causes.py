@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from mlops_dash.actions.judging.descriptions import normalised
@@ -119,11 +120,13 @@ def _by_name(data: tuple[DataNeed, ...]) -> dict[str, DataNeed]:
     """Return data by its name. Of several of one name, which MLflow gives to those without one, nobody knows
     which is which: they are numbered in the order of their digests."""
     found: dict[str, DataNeed] = {}
+    counted: Counter[str] = Counter()
     for one in sorted(data, key=lambda one: (one.kind != "mlflow", one.digest or "")):
-        name, number = one.path or one.name, 1
-        while one.kind == "mlflow" and (name if number == 1 else f"{name} ({number})") in found:
-            number += 1
-        found[name if number == 1 else f"{name} ({number})"] = one
+        name = one.path or one.name
+        if one.kind == "mlflow":
+            counted[name] += 1
+            name += f" ({counted[name]})" * (counted[name] > 1)
+        found[name] = one
     return found
 
 

@@ -173,7 +173,8 @@ def _words(
     if verdict is Verdict.IDENTICAL:
         counted = [f"{metrics.compared} metric{'s' * (metrics.compared != 1)}"] if metrics.compared else []
         counted += [f"{files.compared} file{'s' * (files.compared != 1)}"] if files.compared else []
-        return f"identical: {' and '.join(counted)} are equal{although}"
+        are = "is" if metrics.compared + files.compared == 1 else "are"
+        return f"identical: {' and '.join(counted)} {are} equal{although}"
     if verdict is Verdict.EQUIVALENT:
         return f"equivalent: {'; '.join(_near(evidence))}{although}"
     told = why or _main(evidence, rules)

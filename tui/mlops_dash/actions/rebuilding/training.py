@@ -72,6 +72,14 @@ def task_of(command: Command, place: Workplace, python: Path, tracking: str | No
     )
 
 
+def begun(place: Workplace, repeat: int) -> Task | None:
+    """Return the task of a repeat that was begun, enough of it to ask for it."""
+    folder = place.folder / f"run{repeat}"
+    if not (folder / "task.json").exists():
+        return None
+    return Task(f"{place.id}-{repeat}", folder, (), place.tree, {})
+
+
 def _argv(words: tuple[str, ...], python: Path) -> list[str]:
     if words[0] in ("python", "python3"):
         return [str(python), *words[1:]]
