@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from mlops_dash.domain.plans import ActionKind, Outcome
+from mlops_dash.domain.plans import ActionKind, Event, EventKind, Outcome
 from mlops_dash.errors import StoreError
 from mlops_dash.ui.widgets.bars import KeyBar
 from replacing import replace
 from ui.answers import HandBoard
 from ui.driving import LARGE, SMALL, dashboard, line_with, lines, press, said, text, until, until_said
-from ui.hand_actions import action, plan
+from ui.hand_actions import action, at, events, plan
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "160x45"])
 STATES = (
@@ -87,6 +87,21 @@ async def test_the_list_is_narrowed() -> None:
         assert "nothing matches" in text(pilot)
         await press(pilot, "escape")
         assert "interrupted" in text(pilot)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "advice"), [("diverged", "rebuild --repeat 3"), ("failed", "the log tells what failed")]
+)
+@SIZES
+async def test_what_to_do_after_a_rebuild(verdict: str, advice: str, size: tuple[int, int]) -> None:
+    ended = Event(at(3), EventKind.OUTCOME, None, f"{verdict}: rmse", {"proof": {"verdict": verdict}})
+    made = plan(ActionKind.REBUILD)
+    board = HandBoard()
+    board.done[made.id] = action(Outcome.FAILED, plan=made, events=(*events(None), ended))
+    async with dashboard(board, size) as pilot:
+        await press(pilot, "6")
+        assert f"✗ {verdict}" in text(pilot)
+        assert advice in line_with(pilot, "do now")
 
 
 async def test_journals_that_cannot_be_read_are_told() -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mlops_dash.domain.plans import Action, ActionKind, Event, EventKind, Outcome
+from mlops_dash.domain.rebuilds import Verdict
 from mlops_dash.domain.text import visible
 from mlops_dash.ui.action_words import (
     STANDS,
@@ -99,6 +100,8 @@ def _state_of(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def _advice(action: Action) -> tuple[str, str]:
     if action.plan.kind is ActionKind.REBUILD:
+        if (found := verdict_of(action)) is not None and found["verdict"] == Verdict.DIVERGED:
+            return "see below what differs; rebuild --repeat 3 tells the training's own noise from it", "text"
         return "the log tells what failed; nothing that serves was touched", "text"
     place = safe(action.plan.environment, 60)
     if action.outcome is Outcome.REFUSED:
