@@ -1,5 +1,6 @@
 -- Every version of a model ($model), newest first, with what it came from and the latest value of a metric
--- ($metric) of its run: those of the registry, and those that only GTO's tags name.
+-- ($metric) of its run: those of the registry, and those that only GTO's tags name. rebuilt: the verdict of a
+-- rebuild, as a tag says it.
 with listed as (
   select v.version, coalesce(nullif(v.run_id, ''), m.run_id) as run_id, run_key_of(coalesce(nullif(v.run_id, ''), m.run_id)) as run_key,
          v.creation_time as created_at,
@@ -13,6 +14,10 @@ with listed as (
   where g.model = $model and not exists (
     select 1 from model_version v where v.name = g.model and v.version in (g.version, ltrim(g.version, 'v')))
 ),
+verdicts as (
+  select version, any_value(value) as rebuilt from model_version_tag
+  where name = $model and key = 'mlops-dash.rebuilt' group by version
+),
 commits as (
   select run_key, any_value(value) as hash from tag
   where key = 'mlflow.source.git.commit' and run_key in (select run_key from listed) group by run_key
@@ -24,8 +29,9 @@ used as (
 )
 select l.version, l.run_id, coalesce(nullif(r.name, ''), l.run_id) as run_name, l.created_at, l.stage, l.status,
        coalesce(c.hash, l.commit_hash) as commit_hash, u.dataset, u.digest,
-       case when x.is_nan then 'nan'::double else x.value end as value
+       case when x.is_nan then 'nan'::double else x.value end as value, b.rebuilt
 from listed l
+left join verdicts b on b.version = l.version
 left join run r on r.run_key = l.run_key
 left join commits c on c.run_key = l.run_key
 left join used u on u.run_key = l.run_key

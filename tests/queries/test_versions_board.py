@@ -26,3 +26,27 @@ def test_versions_that_only_tags_name_are_there_too_and_none_twice(given: KnownF
     given.gto("wine", "v2.0.0", sha(2))
     rows = given.store.records("versions_board", model="wine", metric="")
     assert {(row["version"], row["commit_hash"]) for row in rows} == {("1", None), ("v2.0.0", sha(2))}
+
+
+def test_the_verdict_of_a_version_is_what_its_own_tag_says(given: KnownFacts) -> None:
+    for model in ("wine", "beer"):
+        for version in ("1", "2"):
+            given.version(model, version, "r1")
+    given.gto("wine", "v3.0.0", sha(3))
+
+    def tag(model: str, version: str, key: str, value: str) -> None:
+        given.put("model_version_tag", {"name": model, "version": version, "key": key, "value": value})
+
+    tag("wine", "1", "mlops-dash.rebuilt", "identical")
+    tag("wine", "1", "approved", "yes")
+    tag("wine", "2", "approved", "diverged")
+    tag("beer", "2", "mlops-dash.rebuilt", "failed")
+    board = given.store.records("versions_board", model="wine", metric="")
+    assert [(row["version"], row["rebuilt"]) for row in board] == [
+        ("v3.0.0", None), ("2", None), ("1", "identical"),
+    ]  # fmt: skip
+    names, versions = ["wine", "wine", "beer"], ["1", "2", "2"]
+    found = given.store.records("versions", names=names, versions=versions)
+    assert [(row["name"], row["version"], row["rebuilt"]) for row in found] == [
+        ("beer", "2", "failed"), ("wine", "1", "identical"), ("wine", "2", None),
+    ]  # fmt: skip

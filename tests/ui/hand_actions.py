@@ -225,8 +225,10 @@ class HandActions:
     Attributes:
         becomes: what an action is as soon as it has begun.
         ticks: what the preconditions turn out to be, by id; the others hold.
+        printed: what a rebuild's command has printed; asked_output: (action, lines) that were asked for.
         gone: (plan, reason) of what was begun; left: plans whose agents were told to leave.
-        plan_gate, check_gate, start_gate: hold planning, looking and beginning back until they are set.
+        plan_gate, check_gate, start_gate, output_gate: hold planning, looking, beginning and reading what a
+            command has printed back until they are set.
     """
 
     read_only = False
@@ -246,8 +248,11 @@ class HandActions:
         self.reasons: dict[tuple[ActionKind, str], str] = {}
         self.asked_plans: list[tuple[str, str | None, str | None]] = []
         self.cancelled: list[str] = []
+        self.printed: tuple[str, ...] = ()
+        self.asked_output: list[tuple[str, int]] = []
         self.list_gate, self.plan_gate, self.check_gate, self.start_gate = (Signal() for _ in range(4))
-        for gate in (self.list_gate, self.plan_gate, self.check_gate, self.start_gate):
+        self.output_gate = Signal()
+        for gate in (self.list_gate, self.plan_gate, self.check_gate, self.start_gate, self.output_gate):
             gate.set()
 
     def end(self, outcome: Outcome = Outcome.VERIFIED) -> None:
@@ -281,13 +286,17 @@ class HandActions:
 
     def plan_rebuild(self, ref: str, *, repeats: int = 1, registers: bool = False) -> Plan:
         self.asked_plans.append(("rebuild", "", ref))
+        if isinstance(self.planned, Plan):
+            return self.planned
         raise RefusedError(f"run {ref[:8]} cannot be rebuilt: its command is missing", "install mlops-dash")
 
     def cancel(self, action_id: str) -> None:
         self.cancelled.append(action_id)
 
-    def output(self, action_id: str) -> tuple[str, ...]:
-        return ()
+    def output(self, action_id: str, *, most: int = 1_000) -> tuple[str, ...]:
+        self.asked_output.append((action_id, most))
+        self.output_gate.wait(30)
+        return self.printed[-most:]
 
     def undo_plan(self, action_id: str) -> Plan:
         taken = self.done[action_id].plan

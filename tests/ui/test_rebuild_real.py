@@ -70,12 +70,22 @@ async def test_its_output_is_followed_and_it_can_be_stopped(making: Making) -> N
         await pilot.press("B")
         await until(pilot, "enter carries it out", seconds=WITHIN)
         await pilot.press("enter")
-        await until(pilot, "running", seconds=WITHIN)
+        await until(pilot, "What the command printed", "epoch 1 of 9: ␛[31mloss 0.5", seconds=WITHIN)
         await pilot.press("escape", "6")
         await until(pilot, "epoch 1 of 9", "under way", seconds=WITHIN)
         await pilot.press("X")
         await until(pilot, "it was cancelled", "✗ failed", seconds=WITHIN)
     assert making.left() == []
+
+
+async def test_the_last_words_of_what_failed_stay(making: Making) -> None:
+    run_id = making.python("train.py")
+    making.tag(run_id, argv=json.dumps(["-c", "print('epoch 1 of 9'); raise SystemExit('no rows are left')"]))
+    async with runs_of(making, run_id) as pilot:
+        await pilot.press("B")
+        await until(pilot, "enter carries it out", seconds=WITHIN)
+        await pilot.press("enter")
+        await until(pilot, "✗ failed", "What the command printed · 2", "\n no rows are left", seconds=WITHIN)
 
 
 async def test_what_cannot_be_rebuilt_says_why(making: Making) -> None:

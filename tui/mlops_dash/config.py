@@ -188,6 +188,13 @@ class RebuildConfig(_Strict, frozen=True):
         float, Meta(description="Gigabytes that it may write into its folder; 0: no limit.", ge=0)
     ] = 0.0
     jobs: Annotated[int, Meta(description="Commands that run on this machine at the same time.", ge=1)] = 1
+    runner: Annotated[
+        Literal["local", "slurm"],
+        Meta(description="Where the command runs: this machine, or Slurm, whose nodes see the same folders."),
+    ] = "local"
+    options: Annotated[
+        list[str], Meta(description="Options of Slurm's sbatch, such as --partition=gpu or --gpus=1.")
+    ] = field(default_factory=list)
     tolerance: Annotated[ToleranceConfig, Meta(description="Of metrics and predictions.")] = field(
         default_factory=ToleranceConfig
     )

@@ -17,6 +17,7 @@ from mlops_dash.config import Config
 from mlops_dash.domain.changes import Aspect, Candidate, Change, Evidence
 from mlops_dash.domain.metrics import primary_metric
 from mlops_dash.domain.plans import ActionKind, Outcome
+from mlops_dash.domain.rebuilds import told_verdict
 from mlops_dash.errors import UsageError
 
 _DESCRIBED = 100  # versions whose runs are looked at: those that were live, then the newest
@@ -92,6 +93,7 @@ def candidates(
                 data=facts.data.get(run_id or "", ()),
                 metrics=facts.metrics.get(run_id or "", ()),
                 live_in=tuple(where.get(name, ())),
+                rebuilt=told_verdict(row["rebuilt"]) if row is not None else None,
             )
         )
     return tuple(_proposed(found, present))

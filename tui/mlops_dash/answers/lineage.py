@@ -13,7 +13,7 @@ from mlops_dash.answers.rebuilding import rebuildable, told_command
 from mlops_dash.answers.resolve import Enrich
 from mlops_dash.answers.serving import Serving, registry_versions
 from mlops_dash.answers.shapes import CodeFacts, DataFacts, RunFacts, TraceEdge, TraceNode
-from mlops_dash.domain.rebuilds import Level
+from mlops_dash.domain.rebuilds import Level, told_verdict
 
 Version = tuple[str, str]
 """Model and version."""
@@ -80,6 +80,8 @@ class Graph:
             if row is not None:
                 facts |= {"stage": row["stage"], "status": row["status"], "source": row["source"]}
                 facts |= {"created_at": moment(row["creation_time"]), "description": row["description"]}
+                if (verdict := told_verdict(row["rebuilt"])) is not None:
+                    facts["rebuilt"] = verdict.value
                 if row["run_id"]:
                     self.link(node, run_id(row["run_id"]), "produced-by")
                     runs.append(row["run_id"])

@@ -136,4 +136,5 @@ def _row(
         primary_metric=metric,
         better=better,
         of_declared=s.of_declared,
+        rebuilt=s.rebuilt,
     )

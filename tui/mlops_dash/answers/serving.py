@@ -11,6 +11,7 @@ from mlops_dash.answers.facts import Asks, moment
 from mlops_dash.answers.places import DeclaredPlace, declared_places
 from mlops_dash.config import Config
 from mlops_dash.domain.environments import Basis, Health, Observation
+from mlops_dash.domain.rebuilds import Verdict, told_verdict
 
 Registry = dict[tuple[str, str], dict[str, Any]]
 """Rows of ``queries/versions.sql`` by (name, version)."""
@@ -25,6 +26,7 @@ class Serving:
         run_id: the run of the live version; where no version is known to be live, the run that the target
             named, else that of the declared version.
         registered: the registry knows the version whose facts are shown.
+        rebuilt: verdict of a rebuild of that version, as its tag says; ``None`` where it says none.
     """
 
     entry: DeclaredPlace
@@ -34,6 +36,7 @@ class Serving:
     drift: bool
     run_id: str | None = None
     registered: bool = False
+    rebuilt: Verdict | None = None
 
     @property
     def environment(self) -> str:
@@ -130,7 +133,8 @@ def _with_run(s: Serving, registry: Mapping[tuple[str, str], Mapping[str, Any]])
     if row is None:
         return replace(s, run_id=None if s.of_declared else said)
     live = row["version"] if s.live is not None else None
-    return replace(s, live=live, run_id=row["run_id"] or said, registered=True)
+    verdict = told_verdict(row["rebuilt"])
+    return replace(s, live=live, run_id=row["run_id"] or said, registered=True, rebuilt=verdict)
 
 
 def plain_version(version: str) -> str:

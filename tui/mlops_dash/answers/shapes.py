@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from mlops_dash.domain.environments import Basis, CodeStatus, Declared, Health, Observation
 from mlops_dash.domain.freshness import SourceStatus
-from mlops_dash.domain.rebuilds import Level
+from mlops_dash.domain.rebuilds import Level, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,6 +111,8 @@ class EnvironmentRow(Struct, frozen=True):
             a person to go by, because what is live is not known.
         primary_metric: key of the metric that the board shows, present in ``run.metrics``.
         better: ``min``, ``max`` or ``None`` where the direction of ``primary_metric`` is not known.
+        rebuilt: verdict of a rebuild of the version whose facts are shown, as its tag says; ``None`` where it
+            says none.
     """
 
     environment: str
@@ -133,6 +135,7 @@ class EnvironmentRow(Struct, frozen=True):
     primary_metric: str | None = None
     better: str | None = None
     of_declared: bool = False
+    rebuilt: Verdict | None = None
 
 
 class LiveAnswer(Struct, frozen=True):

@@ -12,6 +12,7 @@ from mlops_dash.answers.live import metric_rules
 from mlops_dash.answers.serving import Serving, all_serving, plain_version
 from mlops_dash.config import Config
 from mlops_dash.domain.metrics import can_be_ranked, direction, primary_metric
+from mlops_dash.domain.rebuilds import Verdict, told_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class VersionRow:
         note: a stage, ``deprecated``, or a status other than ready, as the registry writes it.
         live_in, declared_in: environments in which it is live, and in which it only is declared.
         base: it is what the others are compared with.
+        rebuilt: verdict of a rebuild of it, as its tag says; ``None`` where it says none.
     """
 
     version: str
@@ -42,6 +44,7 @@ class VersionRow:
     live_in: tuple[str, ...]
     declared_in: tuple[str, ...]
     base: bool
+    rebuilt: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def versions(
                 live_in=tuple(live.get(version, ())),
                 declared_in=tuple(declared.get(version, ())),
                 base=version == shown,
+                rebuilt=told_verdict(row["rebuilt"]),
             )
         )
     better = direction(metric, rules) if metric else None

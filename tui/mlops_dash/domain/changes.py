@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mlops_dash.domain.plans import Outcome
+from mlops_dash.domain.rebuilds import Verdict
 
 PAUSE = timedelta(minutes=15)
 """A version that nobody looked at for longer is seen anew: nobody knows what was there meanwhile."""
@@ -154,6 +155,7 @@ class Candidate:
         data: digests of what it was trained on.
         metrics: (name, value) of its run, the primary one first.
         live_in: environments in which it is live now.
+        rebuilt: verdict of a rebuild of it, as its tag says; ``None`` where it says none.
     """
 
     model: str
@@ -172,3 +174,4 @@ class Candidate:
     data: tuple[str, ...] = ()
     metrics: tuple[tuple[str, float], ...] = ()
     live_in: tuple[str, ...] = ()
+    rebuilt: Verdict | None = None

@@ -135,6 +135,11 @@ class Verdict(StrEnum):
     FAILED = "failed"
 
 
+def told_verdict(value: object) -> Verdict | None:
+    """Return the verdict that a tag names; ``None`` where it names none: anybody can write a tag."""
+    return next((verdict for verdict in Verdict if verdict == value), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One thing in which a rebuild and its original differ.

@@ -92,11 +92,12 @@ class ActionQuestions:
 
         cancel(cast("Project", self), action_id)
 
-    def output(self, action_id: str) -> tuple[str, ...]:
-        """Answer the last lines that a rebuild's command printed; none where there are none."""
+    def output(self, action_id: str, *, most: int = 1_000) -> tuple[str, ...]:
+        """Answer the last lines that a rebuild's command printed, at most ``most``; none where there are
+        none."""
         from mlops_dash.project.rebuilding import output
 
-        return output(cast("Project", self), action_id)
+        return output(cast("Project", self), action_id, most)
 
     def undo_plan(self, action_id: str) -> Plan:
         """Plan to take an action back.

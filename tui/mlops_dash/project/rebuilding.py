@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_dash.domain.plans import ActionKind, Plan, Precondition, Tick
 from mlops_dash.domain.rebuilds import DataNeed, Limits, Tolerance
@@ -22,12 +22,12 @@ from mlops_dash.errors import DashError, RefusedError, SourceError
 from mlops_dash.project.rights import hindrance
 
 if TYPE_CHECKING:
-    from mlops_dash.config import ToleranceConfig
+    from mlops_dash.config import RebuildConfig, ToleranceConfig
     from mlops_dash.project import Project
     from mlops_dash.project.recipes import Found
 
 _GIGA = 1_000_000_000
-_SHOWN, _LINES = 200_000, 1_000  # bytes and lines of a command's output that are shown
+_LINE = 200  # bytes that are read for each line of a command's output that is asked for
 _ROOM = 1 * _GIGA  # bytes that should be free
 
 
@@ -60,7 +60,7 @@ def plan_rebuild(project: Project, ref: str, *, repeats: int = 1, registers: boo
                 memory=round(settings.memory * _GIGA) or None,
                 disk=round(settings.disk * _GIGA) or None,
             ),
-            runner={"kind": "local", "jobs": settings.jobs},
+            runner=_runner(settings),
             judging=Judging(
                 _tolerance(settings.tolerance),
                 {name: _tolerance(one) for name, one in settings.tolerances.items()},
@@ -77,6 +77,13 @@ def plan_rebuild(project: Project, ref: str, *, repeats: int = 1, registers: boo
             token=secrets.token_hex(4),
         )
     )
+
+
+def _runner(settings: RebuildConfig) -> dict[str, Any]:
+    """Return where the command runs, as a plan says it."""
+    if settings.runner == "slurm":
+        return {"kind": "slurm", "options": settings.options}
+    return {"kind": "local", "jobs": settings.jobs}
 
 
 def _tolerance(settings: ToleranceConfig) -> Tolerance:
@@ -99,6 +106,7 @@ def check_rebuild(project: Project, plan: Plan) -> Iterator[Precondition]:
         "alone": _alone,
         "commit": _commit,
         "data": _data,
+        "runner": _place,
     }
     for condition in plan.preconditions:
         look = looks.get(condition.id)
@@ -178,6 +186,14 @@ def _data(project: Project, plan: Plan, one: Precondition) -> Precondition:
     return replace(one, tick=Tick.HOLDS, detail=f"{len(known)} known by their hash")
 
 
+def _place(project: Project, plan: Plan, one: Precondition) -> Precondition:
+    from mlops_dash.actions.rebuilding.training import runner_of
+    from mlops_dash.project.acting import context_of
+
+    given = next(step.arguments["runner"] for step in plan.steps if step.kind == "train")
+    return replace(one, tick=Tick.HOLDS, detail=runner_of(given, context_of(project).rebuilds).check())
+
+
 def cancel(project: Project, action_id: str) -> None:
     """Do :meth:`ActionQuestions.cancel`."""
     from mlops_dash.project.acting import context_of
@@ -195,7 +211,7 @@ def cancel(project: Project, action_id: str) -> None:
     (folder / "cancel").touch(mode=0o600)
 
 
-def output(project: Project, action_id: str) -> tuple[str, ...]:
+def output(project: Project, action_id: str, most: int) -> tuple[str, ...]:
     """Do :meth:`ActionQuestions.output`."""
     from mlops_dash.project.acting import context_of
 
@@ -205,16 +221,20 @@ def output(project: Project, action_id: str) -> tuple[str, ...]:
     for log in logs:
         with suppress(OSError):
             state = log.stat()
-            lines += _printed(log, state.st_mtime_ns, state.st_size)
-    return tuple(lines[-_LINES:])
+            lines += _printed(log, state.st_mtime_ns, state.st_size, most)
+    return tuple(lines[-most:])
 
 
 @lru_cache(maxsize=16)
-def _printed(log: Path, _written: int, _size: int) -> tuple[str, ...]:
+def _printed(log: Path, _written: int, _size: int, most: int) -> tuple[str, ...]:
     """Return the last lines of a log, once for each state of it: looking for secrets takes time."""
     with open(log, "rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _SHOWN))
-        text = scrub(file.read().decode("utf-8", "replace"))
+        begin = max(0, file.seek(0, os.SEEK_END) - most * _LINE)
+        file.seek(begin)
+        read = file.read(most * _LINE)
+    if begin:  # within a line: a secret would not be known by its second half
+        read = read.partition(b"\n")[2] or read
+    text = scrub(read.decode("utf-8", "replace"))
     # of what a progress bar has overwritten, what a terminal would show
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    return tuple(line for line in lines if line.strip())[-_LINES:]
+    return tuple(line for line in lines if line.strip())[-most:]

@@ -82,6 +82,14 @@ class Job:
 class Runner(Protocol):
     """Runs tasks. Every method may block within its own deadline, and may be called again after kill -9."""
 
+    def check(self) -> str:
+        """Say who would take a task now, without giving it one.
+
+        Raises:
+            RefusedError: nobody would: says why.
+        """
+        ...
+
     def start(self, task: Task) -> str:
         """Have the task begun, unless it was; return its id there.
 

@@ -90,7 +90,7 @@ class _Launch:
                 process = subprocess.Popen(
                     self._task["argv"],
                     cwd=self._task["cwd"],
-                    env=self._task["variables"],
+                    env={**self._task["variables"], **_kept(self._task.get("keeps", []))},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
@@ -132,6 +132,8 @@ class _Launch:
         if found is not None:
             return found
         code = process.returncode
+        if self._stopped and code != 0:
+            return "cancelled", "it was cancelled"  # a cluster signals the command as well
         if code < 0:
             return "exited", f"it was ended by {_signal(-code)}"
         return "exited", f"it exited with {code}"
@@ -314,6 +316,11 @@ def _grown(folder: Path) -> int:
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(root, name)).st_blocks * 512
     return total
+
+
+def _kept(names: list[str]) -> dict[str, str]:
+    """Return variables of our own that the command gets: a cluster says by them what it may use."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _reason(error: Exception) -> str:

@@ -39,6 +39,10 @@ class LocalRunner:
         self._slots = slots
         self._count = count
 
+    def check(self) -> str:
+        """Do :meth:`Runner.check`."""
+        return "this machine"
+
     def start(self, task: Task) -> str:
         """Do :meth:`Runner.start`; the id is that of the process."""
         if self.look(task).state in (JobState.QUEUED, JobState.RUNNING, JobState.ENDED):

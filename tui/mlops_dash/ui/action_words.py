@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from mlops_dash.domain.plans import Action, ActionKind, Event, EventKind, Outcome, Plan, Step, Tick
 from mlops_dash.domain.rebuilds import Verdict
-from mlops_dash.ui.wording import Span, safe, version
+from mlops_dash.ui.wording import Line, Span, safe, version
 
 OUTCOMES: dict[Outcome, Span] = {
     Outcome.VERIFIED: ("●", "good"),
@@ -125,6 +125,19 @@ def verdict_of(action: Action) -> Mapping[str, Any] | None:
     event = last(action, EventKind.OUTCOME) if action.outcome is not None else None
     proof = event.evidence.get("proof") if event is not None else None
     return proof if isinstance(proof, Mapping) and proof.get("verdict") in VERDICTS else None
+
+
+def badge(verdict: Verdict | None) -> Line:
+    """Return a rebuild's verdict as it stands beside a version; nothing where there is none."""
+    if verdict is None:
+        return ()
+    glyph, role = VERDICTS[verdict]
+    return ((f"{glyph} {verdict.value}", role),)
+
+
+def badge_told(verdict: Verdict | None) -> Line:
+    """Return :func:`badge` with who says it, for where there is room."""
+    return (*badge(verdict), (", as the tag mlops-dash.rebuilt says", "dim")) if verdict is not None else ()
 
 
 def state(action: Action) -> tuple[Span, str]:

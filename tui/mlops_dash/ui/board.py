@@ -153,8 +153,8 @@ class Board(Protocol):
         """Have a rebuild stopped; raises ``DashError``."""
         ...
 
-    def output(self, action_id: str) -> tuple[str, ...]:
-        """Answer the last lines that a rebuild's command printed."""
+    def output(self, action_id: str, *, most: int = 1_000) -> tuple[str, ...]:
+        """Answer the last lines that a rebuild's command printed, at most so many."""
         ...
 
     def undo_plan(self, action_id: str) -> Plan:

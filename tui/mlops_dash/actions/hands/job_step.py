@@ -39,7 +39,10 @@ class JobStep:
 
     def _done(self, words: str, **told: Any) -> Mapping[str, Any]:
         found = {"words": words, **told}
-        self.place.mark(self.name, found)
+        try:
+            self.place.mark(self.name, found)
+        except OSError as error:
+            raise DashError(f"{self.place.folder} cannot be written: {error.strerror}", "make room") from None
         return found
 
     def _check_going(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mlops_dash.actions.rebuilding import environment, restoring, training, work
 from mlops_dash.actions.rebuilding.workplace import Workplace, remove
 from mlops_dash.domain.rebuilds import DataNeed, Limits
 from mlops_dash.domain.recorded import from_tags
+from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, RefusedError
 from mlops_dash.runners.base import JobState, Runner, Task
 
@@ -29,7 +31,8 @@ class CheckoutHand(JobStep):
         needed = self.place.marked("train") is None
         if found.standing is Standing.AFTER and not (needed and worktree.swept(self.place)):
             return found
-        return Look(Standing.BEFORE, begun=self.place.is_used)
+        why = str((self.place.marked("full") or {}).get("words", ""))
+        return Look(Standing.BEFORE, words=why, begun=self.place.is_used)
 
     def act(self, note: Note) -> Mapping[str, Any]:
         """Check the commit out."""
@@ -124,11 +127,24 @@ class TrainHand(JobStep):
             def tell(words: str, first: str = told) -> None:
                 note(first + words, {})
 
-            job = training.finish(runner, task, self.place, tell)
+            try:
+                job = training.finish(runner, task, self.place, tell)
+            except DashError:
+                self._make_room()
+                raise
             seconds.append(job.seconds or 0.0)
             runs.append(self._logged(repeat, task))
         words = f"exited with 0 after {sum(seconds):.1f} s; logged {', '.join(run[:8] for run in runs)}"
         return self._done(words, runs=runs, seconds=seconds)
+
+    def _make_room(self) -> None:
+        """Take the worktree away at once where it fills the disk, so that the journal can be written again,
+        now or when it is gone on with."""
+        if self.place.is_full:
+            self._stop()
+            _sweep(self.context, self.place)
+            with suppress(OSError):
+                self.place.mark("full", {"words": f"the disk of {self.place.folder} was full"})
 
     def _stop(self) -> None:
         for repeat in range(1, self._repeats() + 1):
@@ -163,7 +179,13 @@ class TrainHand(JobStep):
             tuple(given["passed"]), given["experiment"], tuple(given["paths"]), Limits(**given["limits"]),
         )  # fmt: skip
         python = Path(packages["python"])
-        return training.task_of(command, self.place, python, self.context.tracking_uri, repeat)
+        task = training.task_of(command, self.place, python, self.context.tracking_uri, repeat)
+        if not task.cwd.is_dir() and training.begun(self.place, repeat) is None:
+            raise DashError(
+                f"the folder {visible(command.folder, 100)}, where the command starts, is not in the commit",
+                "rebuild a run that was trained from a folder of the repository",
+            )
+        return task
 
 
 class SweepHand(JobStep):

@@ -118,7 +118,14 @@ def environment_of(asked: Asked, folder: Path, tell: Tell, stopped: Callable[[],
         if known is not None:
             return known
         remove(place)  # one that was left half-way
-        made = _built(asked, place, tell, stopped)
+        try:
+            made = _built(asked, place, tell, stopped)
+        except (DashError, OSError) as error:
+            with suppress(OSError):
+                remove(place)  # half of it is of no use, and may fill the disk
+            if isinstance(error, OSError):
+                raise DashError(f"{place} cannot be written: {error.strerror}", "make room") from None
+            raise
         forget_old(folder)
         return made
     finally:

@@ -22,6 +22,9 @@ _REMEDIES = {
 }
 
 
+_PLACES = {"local": "on this machine", "slurm": "by Slurm"}
+
+
 @dataclass(frozen=True, slots=True)
 class Judging:
     """How the runs are compared.
@@ -232,7 +235,7 @@ def _paths(packages: Packages) -> list[str]:
 
 def _train(facts: Facts, command: Command, packages: Packages, job: str) -> Step:
     times = f", {facts.repeats} times" if facts.repeats > 1 else ""
-    where = "on this machine" if facts.runner.get("kind") == "local" else f"by {facts.runner.get('kind')}"
+    where = _PLACES[str(facts.runner["kind"])]
     shown = shlex.join(visible(word, 200) for word in command.argv)
     folder = "" if command.folder == "." else f"cd {shlex.quote(visible(command.folder, 100))}; "
     return Step(
@@ -264,6 +267,8 @@ def _preconditions(facts: Facts, command: Command, packages: Packages) -> Iterat
     yield Precondition("rights", "you may write to the tracking store")
     yield Precondition("journal", "what is done can be written down where it outlives a crash")
     yield Precondition("alone", "nobody else rebuilds this run from this machine")
+    if facts.runner["kind"] != "local":
+        yield Precondition("runner", f"the command is taken: it runs {_PLACES[str(facts.runner['kind'])]}")
     yield Precondition("commit", f"all files of commit {commit[:7]} are in this repository")
     yield _remote(facts.remote)
     yield _tree(facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import errno
 import hashlib
 import json
 import os
@@ -98,14 +99,20 @@ def restore(needs: Iterable[DataNeed], stores: Stores, tree: Path, tell: Tell) -
     for need in needs:
         name = visible(need.path or need.name, 200)
         tell(f"restoring {name}")
-        if need.kind == "dvc" and need.path is not None and need.md5 is not None:
-            count = _tracked(need.path, need.md5, stores, tree)
-            done.append(f"{name}: {count:,} {'file' if count == 1 else 'files'} with the recorded md5")
-        elif need.kind == "file" and need.path is not None and need.sha256 is not None:
-            done.append(_file(need, stores, tree))
-        else:
-            done.append(f"{name}: known by MLflow's digest alone, left to the command")
+        try:
+            done.append(_restored(need, name, stores, tree))
+        except OSError as error:
+            raise _unreadable(name, error) from None
     return done
+
+
+def _restored(need: DataNeed, name: str, stores: Stores, tree: Path) -> str:
+    if need.kind == "dvc" and need.path is not None and need.md5 is not None:
+        count = _tracked(need.path, need.md5, stores, tree)
+        return f"{name}: {count:,} {'file' if count == 1 else 'files'} with the recorded md5"
+    if need.kind == "file" and need.path is not None and need.sha256 is not None:
+        return _file(need, stores, tree)
+    return f"{name}: known by MLflow's digest alone, left to the command"
 
 
 def _tracked(path: str, md5: str, stores: Stores, tree: Path) -> int:
@@ -162,9 +169,7 @@ def _file(need: DataNeed, stores: Stores, tree: Path) -> str:
         else:
             _write(source, present, digest.update)
     except OSError as error:
-        raise RefusedError(
-            f"{name} cannot be read: {error.strerror}", "bring it back, then plan again"
-        ) from None
+        raise _unreadable(name, error) from None
     if digest.hexdigest() != need.sha256:
         raise RefusedError(
             f"{name} is not what it was when the run was made: its content has changed",
@@ -176,10 +181,14 @@ def _file(need: DataNeed, stores: Stores, tree: Path) -> str:
 def _write(source: Path, target: Path, tell: Callable[[bytes], None]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)  # a link that stands there is not followed
-    with open(source, "rb") as reading, open(target, "xb") as writing:
-        while data := reading.read(_CHUNK):
-            tell(data)
-            writing.write(data)
+    try:
+        with open(source, "rb") as reading, open(target, "xb") as writing:
+            while data := reading.read(_CHUNK):
+                tell(data)
+                writing.write(data)
+    except OSError:
+        target.unlink(missing_ok=True)  # half of it would fill the disk, and be taken for the whole
+        raise
     with suppress(OSError):
         shutil.copystat(source, target)
         target.chmod(0o644)
@@ -200,6 +209,12 @@ def inside(folder: Path, path: str) -> Path:
         if found.is_symlink():
             raise DashError(f"{visible(path, 200)} leads through a link; it is not written")
     return folder.joinpath(*parts)
+
+
+def _unreadable(name: str, error: OSError) -> DashError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DashError(f"there is no room for {name}: {error.strerror}", "make room, then rebuild it again")
+    return RefusedError(f"{name} cannot be read: {error.strerror}", "bring it back, then plan again")
 
 
 def _gone(path: str) -> RefusedError:

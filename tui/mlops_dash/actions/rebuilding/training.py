@@ -138,7 +138,14 @@ def finish(runner: Runner, task: Task, place: Workplace, tell: Told) -> Job:
         if job.state is JobState.ENDED:
             break
         if job.state in (JobState.LOST, JobState.ABSENT):
+            full = place.is_full
             runner.cancel(task)
+            if full:
+                raise DashError(
+                    f"the command was lost: the disk of {place.folder} is full, so how it ended could not be"
+                    " written down",
+                    "make room, or limit it with disk under [rebuild]; then rebuild it again",
+                )
             raise DashError(
                 f"the command was lost: {job.words or 'nobody runs it any more'}", "rebuild it again"
             )
@@ -194,8 +201,13 @@ def runner_of(settings: Mapping[str, Any], folder: Path) -> Runner:
     Raises:
         RefusedError: this release knows none of that kind.
     """
-    if settings.get("kind") == "local":
+    kind = settings.get("kind")
+    if kind == "local":
         from mlops_dash.runners.local import LocalRunner
 
         return LocalRunner(folder / "slots", int(settings.get("jobs", 1)))
-    raise RefusedError(f"there is no runner {str(settings.get('kind'))[:40]!r}", "update mlops-dash")
+    if kind == "slurm":
+        from mlops_dash.runners.slurm import SlurmRunner
+
+        return SlurmRunner([str(word) for word in settings.get("options", ())])
+    raise RefusedError(f"there is no runner {str(kind)[:40]!r}", "update mlops-dash")

@@ -14,6 +14,7 @@ from typing import Any
 from mlops_dash.actions.durable import sync_folder
 from mlops_dash.errors import RefusedError
 
+_LINE = 1_000_000  # bytes that the lines of a journal may take
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4,32}")
 
 
@@ -79,6 +80,13 @@ class Workplace:
     def is_used(self) -> bool:
         """Whether anything is there that has to be swept."""
         return any(os.path.lexists(path) for path in (self.tree, self.home, self.scratch))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its disk has no room for as much as a line of a journal."""
+        with suppress(OSError):
+            return shutil.disk_usage(self.folder).free < _LINE
+        return False
 
     @property
     def cancelled(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -182,15 +182,6 @@ def log_facts(action: Action) -> Iterator[Fact]:
             (safe(event.words, _LONG) or _plain(event), "text"),
         )
         yield Fact("", line, _whole(event), mark=(clock(event.at), "dim"))  # a time on every line
-
-
-def printed_facts(lines: Sequence[str]) -> Iterator[Fact]:
-    """Yield what a rebuild's command has printed."""
-    if lines:
-        yield Fact("", ())
-        yield Fact("", (("What the command printed", "title"),))
-    for line in lines:
-        yield Fact("", ((safe(line, _LONG), "text"),), line)
 
 
 def _plain(event: Event) -> str:

@@ -8,7 +8,17 @@ from typing import ClassVar
 from textual.widget import Widget
 
 from mlops_dash.domain.plans import Tick
-from mlops_dash.ui.action_words import INTERRUPTED, OUTCOMES, STANDS, TICKS, UNDER_WAY, WARNED, Stand
+from mlops_dash.domain.rebuilds import Verdict
+from mlops_dash.ui.action_words import (
+    INTERRUPTED,
+    OUTCOMES,
+    STANDS,
+    TICKS,
+    UNDER_WAY,
+    VERDICTS,
+    WARNED,
+    Stand,
+)
 from mlops_dash.ui.commands import COMMANDS, HELP, Command, keys_of, places_of
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.widgets.facts import Fact, Facts
@@ -120,6 +130,12 @@ _LEGEND: tuple[tuple[str, tuple[tuple[str, Span], ...]], ...] = (
         ("interrupted: the next start goes on with it", INTERRUPTED),
         *((outcome.value, glyph) for outcome, glyph in OUTCOMES.items()),
         ("a step that was taken back", STANDS[Stand.UNDONE]),
+    )),
+    ("Rebuilds: on Jobs, and beside a version that was rebuilt", (
+        ("identical: what came out is the same", VERDICTS[Verdict.IDENTICAL]),
+        ("equivalent: it differs within the tolerance", VERDICTS[Verdict.EQUIVALENT]),
+        ("diverged: it differs by more, or too little could be compared", VERDICTS[Verdict.DIVERGED]),
+        ("failed: the rebuilt run did not finish", VERDICTS[Verdict.FAILED]),
     )),
     ("History", (
         ("told by a tag, a commit or a stage", ("◆", "code")),

@@ -14,7 +14,6 @@ from mlops_dash.ui.commands import BY_ID, JOBS, keys_of
 from mlops_dash.ui.screens.action_facts import (
     log_facts,
     outcome_facts,
-    printed_facts,
     step_facts,
     title_of,
     verdict_facts,
@@ -22,6 +21,7 @@ from mlops_dash.ui.screens.action_facts import (
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.jobs_rows import COLUMNS, GIVES, row_cells, row_key, row_text
 from mlops_dash.ui.screens.live_empty import opening_facts, refusal_facts
+from mlops_dash.ui.screens.printed import PRINTED_TITLE, Printed, printed_facts
 from mlops_dash.ui.widgets.facts import Fact, Facts
 from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.widgets.log_view import LogView
@@ -29,6 +29,7 @@ from mlops_dash.ui.widgets.table import Cell, Table
 from mlops_dash.ui.wording import plural, safe
 
 LIST, PRINTED = f"{JOBS}.list", f"{JOBS}.printed"
+_PRINTED_MOST = 1_000  # lines of a command's output that are shown
 _FOLLOW = 0.25  # seconds between two looks at the journals while something is under way
 _IDLE = 8  # looks are so much rarer while nothing is: another program may begin something
 
@@ -44,9 +45,8 @@ class JobsScreen(BoardScreen):
         self.actions: tuple[Action, ...] | None = None
         self._failed: Exception | None = None
         self._looks = 0
-        self._printed: tuple[str, tuple[str, ...]] = ("", ())  # by which action's command, and what
-        self._output: list[Fact] = []
-        self._complete = False  # it prints no more
+        self._printed = Printed(PRINTED, _PRINTED_MOST)
+        self._output: tuple[tuple[str, ...], list[Fact]] = ((), [])  # lines, and how they are shown
         self.jobs: Table[Action] = Table(
             COLUMNS,
             GIVES,
@@ -94,12 +94,8 @@ class JobsScreen(BoardScreen):
 
     def take_answer(self, topic: str, answer: object) -> None:
         """Show the actions, and what a command has printed."""
-        if topic == PRINTED and isinstance(answer, tuple):
-            changed = self._printed != answer[:2]
-            self._printed, self._complete = answer[:2], answer[2]
-            if changed:
-                self._output = list(printed_facts(self._printed[1]))
-                self._show()
+        if topic == PRINTED and self._printed.take(answer):
+            self._show()
         if topic != LIST:
             return
         if isinstance(answer, Exception):
@@ -164,18 +160,16 @@ class JobsScreen(BoardScreen):
         facts = [*outcome_facts(action, self.dash.now()), Fact("", ()), *verdict]
         facts += [*([Fact("", ())] if verdict else []), *step_facts(action)]
         self.outcome.show(facts, title=title_of(action), note="")
-        log = [*log_facts(action), *(self._output if self._printed[0] == action.plan.id else ())]
-        self.log_view.tell(log, subject=action.plan.id)
-        self._ask_printed(action)
+        self.log_view.tell([*log_facts(action), *self._printed_by(action)], subject=action.plan.id)
+        if self.dash.reader is not None:
+            self._printed.ask(self.dash.reader, action)
 
-    def _ask_printed(self, action: Action) -> None:
-        """Ask for what a rebuild's command has printed, while it may print more."""
-        reader = self.dash.reader
-        known = self._printed[0] == action.plan.id and self._complete
-        if reader is None or known or action.plan.kind is not ActionKind.REBUILD or reader.is_busy(PRINTED):
-            return
-        board, action_id, complete = reader.board, action.plan.id, action.outcome is not None
-        reader.ask(PRINTED, lambda: (action_id, board.output(action_id), complete))
+    def _printed_by(self, action: Action) -> list[Fact]:
+        lines = self._printed.lines(action)
+        if lines != self._output[0]:
+            head = [Fact("", ()), Fact("", ((PRINTED_TITLE, "title"),))] if lines else []
+            self._output = lines, [*head, *printed_facts(lines)]
+        return self._output[1]
 
     def _cells(self, action: Action) -> Sequence[Cell]:
         return row_cells(action, self.dash.now())

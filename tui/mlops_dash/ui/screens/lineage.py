@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from mlops_dash.answers.shapes import TraceAnswer, TraceNode
 from mlops_dash.domain.metrics import MetricRules, primary_metric
+from mlops_dash.domain.rebuilds import told_verdict
+from mlops_dash.ui.action_words import badge
 from mlops_dash.ui.widgets.table import DROP, Cell, Column, Give
 from mlops_dash.ui.wording import KINDS, Line, age, number, plural, safe, short, version
 
@@ -154,7 +156,10 @@ def brief_of(node: TraceNode, now: datetime, rules: MetricRules) -> Line:
         return tuple(shown)
     if node.kind == "version":
         created = facts.get("created_at") or facts.get("tagged_at")
-        return ((age(created, now) + " old", "dim"),) if isinstance(created, datetime) else ()
+        old: Line = ((age(created, now) + " old", "dim"),) if isinstance(created, datetime) else ()
+        rebuilt = badge(told_verdict(facts.get("rebuilt")))
+        between = " when rebuilt · " if old else " when rebuilt"
+        return (*rebuilt, (between, "dim"), *old) if rebuilt else old
     if node.kind == "run":
         if metrics := metrics_of(node, rules)[:3]:
             spans: list[tuple[str, str]] = []

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from mlops_dash.answers.shapes import TraceAnswer, TraceNode
 from mlops_dash.domain.metrics import MetricRules
+from mlops_dash.domain.rebuilds import told_verdict
+from mlops_dash.ui.action_words import badge_told
 from mlops_dash.ui.screens.lineage import metrics_of
 from mlops_dash.ui.widgets.facts import Fact
 from mlops_dash.ui.wording import KINDS, Line, ago, moment, number, plural, safe, short, version
@@ -14,11 +16,12 @@ from mlops_dash.ui.wording import KINDS, Line, ago, moment, number, plural, safe
 # kind -> its facts, the most telling first; others follow in the order in which they were given
 _ORDER: dict[str, tuple[str, ...]] = {
     "environment": ("live", "declared", "health", "address", "target", "model"),
-    "version": ("model", "version", "stage", "created_at", "tagged_at", "tagged_by", "description", "source"),
+    "version": ("model", "version", "rebuilt", "stage", "created_at", "tagged_at", "tagged_by", "description",
+                "source"),
     "run": ("name", "experiment", "status", "user", "started_at", "ended_at", "command", "metrics", "params"),
     "commit": ("subject", "commit", "author", "committed_at", "behind", "branches"),
     "dataset": ("name", "digest", "source", "recorded_by", "newer"),
-}
+}  # fmt: skip
 # told by another fact, or by the reference
 _TOLD = frozenset({"environment", "basis", "drift", "ahead", "main", "newest", "run_id"})
 _LABELS = {
@@ -75,6 +78,8 @@ def _line(name: str, node: TraceNode, now: datetime) -> Line:
         return ((safe(value, 600), "code" if name == "commit" else "data"),)
     if name == "behind":
         return _place(facts)
+    if name == "rebuilt":
+        return badge_told(told_verdict(value))
     if name == "newer":
         newest = f": the newest is {short(str(facts['newest']), 8)}" if facts.get("newest") else ""
         return ((f"{plural(int(str(value)), 'version')}{newest}", "warn"),) if value else (("none", "text"),)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlops_dash.answers.shapes import DataFacts, EnvironmentRow
 from mlops_dash.domain.environments import Basis, CodeStatus
 from mlops_dash.domain.rebuilds import Level
+from mlops_dash.ui.action_words import badge
 from mlops_dash.ui.widgets.facts import Fact
 from mlops_dash.ui.wording import (
     HEALTH,
@@ -241,14 +242,15 @@ def _rebuild(row: EnvironmentRow, unread: frozenset[str]) -> Iterator[Fact]:
     if unread and not able.ready:
         yield Fact("rebuild", READING)
         return
+    came: Line = ((" · rebuilt: ", "dim"), *badge(row.rebuilt)) if row.rebuilt is not None else ()
     count = f"{able.held} of {len(able.checks)} hold" if able.checks else ""
     if row.of_declared and row.declared is not None:
         count = f"{version(row.declared.version)}, as declared{' · ' if count else ''}{count}"
     if able.ready:
-        head: Line = (("✓ can be rebuilt", "good"), (f" · {count}" if count else "", "dim"))
+        head: Line = (("✓ can be rebuilt", "good"), (f" · {count}" if count else "", "dim"), *came)
     else:
         missing = ", ".join(safe(item, 120) for item in able.missing) or "something is missing"
-        head = (("✗ ", "warn"), (f"{count} · " if count else "", "dim"), (missing, "warn"))
+        head = (("✗ ", "warn"), (f"{count} · " if count else "", "dim"), (missing, "warn"), *came)
     text = "\n".join(f"{check.level.value}: {check.name}: {check.evidence}" for check in able.checks)
     yield Fact("rebuild", head, text or ("ready" if able.ready else ", ".join(able.missing)))
     for check in able.checks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlops_dash.ui.action_words import badge
 from mlops_dash.ui.widgets.table import DROP, NARROW_GAPS, Cell, Column, Give, Table
 from mlops_dash.ui.wording import NONE, Line, age, number, safe, short, version
 
@@ -22,10 +23,11 @@ _COLUMNS = (
     Column("AGE", right=True),
     Column("WHERE"),
 )
-_VERSION, _METRIC, _CHANGE, _COMMIT, _DATA, _AGE, _WHERE = range(7)
+_REBUILT_COLUMN = Column("REBUILT")  # only where a version was rebuilt
+_VERSION, _METRIC, _CHANGE, _COMMIT, _DATA, _AGE, _WHERE, _REBUILT = range(8)
 _GIVES = (
     Give(_WHERE, None, 16), NARROW_GAPS, Give(_AGE, DROP), Give(_WHERE, 1), Give(_DATA, DROP),
-    Give(_WHERE, None, 8), Give(_COMMIT, DROP),
+    Give(_WHERE, None, 8), Give(_COMMIT, DROP), Give(_REBUILT, DROP),
 )  # fmt: skip
 
 
@@ -46,6 +48,8 @@ def show_versions(table: Table[VersionRow], answer: VersionsAnswer, now: Callabl
     """Show the versions of a model."""
     columns = list(_COLUMNS)
     columns[_METRIC] = Column(safe(answer.metric, 14) if answer.metric else "", right=True)
+    if any(row.rebuilt for row in answer.rows):
+        columns.append(_REBUILT_COLUMN)
     table.reshape(columns, _GIVES)
     table.cells_by(lambda row: _cells(row, answer.better, now()))
     table.title = f"Versions of {safe(answer.model, 40)}"
@@ -67,6 +71,7 @@ def _cells(row: VersionRow, better: str | None, now: datetime) -> list[Cell]:
         (((short(row.digest), "data"),),) if row.digest else (NONE,),
         (((age(row.created_at, now), "dim"),),) if row.created_at else (NONE,),
         _where(row),
+        (badge(row.rebuilt),),
     ]
 
 
@@ -87,4 +92,7 @@ def _where(row: VersionRow) -> Cell:
     line += [(f"{'○ ' if row.live_in else ''}{safe(name, 30)} ", "dim") for name in row.declared_in]
     if row.note:
         line.append((safe(row.note, 30), "dim"))
-    return (tuple(line), tuple(line[:1])) if line else ((),)
+    if not line:
+        return ((),)
+    line[-1] = (line[-1][0].rstrip(), line[-1][1])
+    return (tuple(line), tuple(line[:1]))

@@ -14,12 +14,23 @@ from mlops_dash.ui.screens import action_facts
 from mlops_dash.ui.screens.plan_deciding import PlanDeciding
 from mlops_dash.ui.screens.plan_facts import gap, title_of
 from mlops_dash.ui.screens.plan_form import ReasonForm
-from mlops_dash.ui.screens.plan_stages import AGENT, CANDIDATES, DIFFERENCE, PLANNED, SEEN, TICK, Stage
+from mlops_dash.ui.screens.plan_stages import (
+    AGENT,
+    CANDIDATES,
+    DIFFERENCE,
+    PLANNED,
+    PRINTED,
+    SEEN,
+    TICK,
+    Stage,
+)
+from mlops_dash.ui.screens.printed import is_at_command, printed_facts
 from mlops_dash.ui.widgets.facts import Fact
 from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.wording import HEALTH, Line, ago, health_word, version
 
 _FOLLOW = 0.1  # seconds between two looks at the journal of what is under way
+_LOOK = 0.25  # seconds between two looks at what a command prints
 _CATCH_UP = 10.0  # seconds for which a plan waits until an action's changes are read
 _UNKNOWN = 4  # exit code of an error that leaves open whether anything was changed
 
@@ -33,6 +44,8 @@ class PlanScreen(PlanDeciding):
         """Ask for the versions, or at once for the plan."""
         super().on_mount()
         self.set_interval(_FOLLOW, self._follow)
+        if self.rebuilds:
+            self.set_interval(_LOOK, self._look)
         self.early.focus()
         release(self.app)
         self.tell(self.verb, (("reading what was changed just now …", "dim"),))
@@ -85,6 +98,12 @@ class PlanScreen(PlanDeciding):
             self.go_to(Stage.ENDED)
         self._show_begun()
 
+    def _look(self) -> None:
+        """Ask for what the command has printed, while that is shown."""
+        reader, action = self.dash.reader, self.begun
+        if reader is not None and action is not None and is_at_command(action):
+            self.printed.ask(reader, action)
+
     def _show_begun(self) -> None:
         if self.begun is None or self.stage not in (Stage.BEGUN, Stage.ENDED):
             return
@@ -94,6 +113,15 @@ class PlanScreen(PlanDeciding):
         facts += [*verdict, *([gap()] if verdict else []), *action_facts.step_facts(action)]
         self.page.show(facts, title=action_facts.title_of(action), note="")
         self.log_view.tell(list(action_facts.log_facts(action)), subject=action.plan.id)
+        self._show_printed(action)
+
+    def _show_printed(self, action: Action) -> None:
+        """Show the end of what the command has printed, beneath the steps, until it has done its work."""
+        lines = self.printed.lines(action) if is_at_command(action) else ()
+        self.set_class(bool(lines), "-printing")
+        if lines:
+            note = f"the last {len(lines)}" if len(lines) == self.printed.most else ""
+            self.printed_view.tell(list(printed_facts(lines, "dim")), subject=action.plan.id, note=note)
 
     def _live_now(self, action: Action) -> Iterable[Fact]:
         """What Live says of the environment now."""
@@ -140,6 +168,8 @@ class PlanScreen(PlanDeciding):
                 self.stop(f"{self.verb}: this cannot be done here", error)
             case (t, _) if t == SEEN and isinstance(answer, Action):
                 self._take_seen(answer)
+            case (t, _) if t == PRINTED and self.printed.take(answer):
+                self._show_begun()
 
     def again(self) -> None:
         """Live says something else: so may the versions to choose from."""

@@ -20,14 +20,16 @@ from mlops_dash.ui.prepared import Prepared
 from mlops_dash.ui.screens.base import BoardScreen
 from mlops_dash.ui.screens.plan_form import Early, ReasonForm
 from mlops_dash.ui.screens.plan_versions import candidates_table
+from mlops_dash.ui.screens.printed import PRINTED_TITLE, Printed
 from mlops_dash.ui.widgets.bars import KeyBar, KeyHint
 from mlops_dash.ui.widgets.facts import Fact, Facts
 from mlops_dash.ui.widgets.log_view import LogView
 from mlops_dash.ui.wording import Line, safe
 
-CANDIDATES, PLANNED, TICK, DIFFERENCE, AGENT, SEEN = (
-    f"{PLAN}.{what}" for what in ("candidates", "planned", "tick", "difference", "agent", "seen")
+CANDIDATES, PLANNED, TICK, DIFFERENCE, AGENT, SEEN, PRINTED = (
+    f"{PLAN}.{what}" for what in ("candidates", "planned", "tick", "difference", "agent", "seen", "printed")
 )
+_PRINTED_MOST = 100  # lines of a command's output that can be scrolled through
 
 
 class Stage(StrEnum):
@@ -81,12 +83,14 @@ class PlanStages(BoardScreen):
         self.plan: Plan | None = None
         self.begun: Action | None = None
         self.prepared: Prepared | None = None
+        self.printed = Printed(PRINTED, _PRINTED_MOST)
         self.early = Early()
         self.versions = candidates_table(lambda: self.dash.now())
         self.about = Facts(label_width=11, id="about")
         self.page = Facts(title="Plan", label_width=9, id="page")
         self.change = Facts(title="", label_width=9, id="change")
         self.log_view = LogView(id="log")
+        self.printed_view = LogView(title=PRINTED_TITLE, label_width=0, wraps=False, id="printed")
         self.message = Facts(label_width=0, id="message")
         self.form = ReasonForm()
 
@@ -96,6 +100,7 @@ class PlanStages(BoardScreen):
         yield self.versions
         yield self.about
         yield Container(self.page, self.change, self.log_view, id="both")
+        yield self.printed_view
         yield self.message
         yield self.form
 

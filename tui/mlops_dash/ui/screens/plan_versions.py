@@ -9,7 +9,7 @@ from datetime import datetime
 from mlops_dash.domain.changes import Candidate
 from mlops_dash.domain.metrics import MetricRules, can_be_ranked, direction
 from mlops_dash.domain.plans import ActionKind
-from mlops_dash.ui.action_words import lasted
+from mlops_dash.ui.action_words import badge, badge_told, lasted
 from mlops_dash.ui.widgets.facts import Fact
 from mlops_dash.ui.widgets.table import DROP, NARROW_GAPS, Cell, Column, Give, Table
 from mlops_dash.ui.wording import NONE, Line, age, ago, moment, number, safe, short, version
@@ -25,11 +25,12 @@ _COLUMNS = (
     Column("COMMIT"),
     Column(""),
 )
-_VERSION, _METRIC, _CHANGE, _LIVE, _LAST, _AGE, _DATA, _COMMIT, _NOTE = range(9)
+_REBUILT_COLUMN = Column("REBUILT")  # only where a version was rebuilt
+_VERSION, _METRIC, _CHANGE, _LIVE, _LAST, _AGE, _DATA, _COMMIT, _NOTE, _REBUILT = range(10)
 _GIVES = (
     Give(_NOTE, None, 30), NARROW_GAPS, Give(_NOTE, None, 18), Give(_DATA, DROP), Give(_AGE, DROP),
-    Give(_NOTE, None, 12), Give(_COMMIT, DROP), Give(_LAST, DROP), Give(_NOTE, None, 6), Give(_CHANGE, DROP),
-    Give(_LIVE, DROP), Give(_VERSION, None, 8),
+    Give(_NOTE, None, 12), Give(_COMMIT, DROP), Give(_LAST, DROP), Give(_REBUILT, DROP), Give(_NOTE, None, 6),
+    Give(_CHANGE, DROP), Give(_LIVE, DROP), Give(_VERSION, None, 8),
 )  # fmt: skip
 
 
@@ -95,6 +96,8 @@ def show_candidates(
     names = [row.metrics[0][0] for row in rows if row.metrics]
     columns = list(_COLUMNS)
     columns[_METRIC] = Column(safe(names[0], 14) if names else "", right=True)
+    if any(row.rebuilt for row in rows):
+        columns.append(_REBUILT_COLUMN)
     table.reshape(columns, _GIVES)
     current = next((row for row in rows if row.current), None)
     table.cells_by(lambda row: _cells(row, current, rules, now()))
@@ -116,6 +119,7 @@ def _cells(row: Candidate, current: Candidate | None, rules: MetricRules, now: d
         (((short(row.data[0]), "data"),) if row.data else NONE,),
         (((short(row.commit), "code"),) if row.commit else NONE,),
         (_note(row),),
+        (badge(row.rebuilt),),
     ]
 
 
@@ -181,6 +185,8 @@ def candidate_facts(row: Candidate, rules: MetricRules, now: datetime) -> Iterat
             "registered", ((ago(row.created_at, now), "text"), (f" · {moment(row.created_at)}", "dim")),
             row.created_at.isoformat(),
         )  # fmt: skip
+    if row.rebuilt is not None:
+        yield Fact("rebuilt", badge_told(row.rebuilt), row.rebuilt.value)
     if row.run_id:
         yield Fact("run", ((safe(row.run_id, 60), "run"),), row.run_id, f"run:{row.run_id}")
     if row.commit:

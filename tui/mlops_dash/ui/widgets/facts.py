@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from mlops_dash.ui.widgets.lines import fit, wrap
+from mlops_dash.ui.widgets.lines import cut, fit, wrap
 from mlops_dash.ui.widgets.list_view import ListView
 from mlops_dash.ui.wording import Line, Span
 
@@ -36,11 +36,19 @@ class Facts(ListView):
 
     Args:
         label_width: cells of the label column; 0 for none.
+        wraps: what is too long goes on on the next line; else it is cut.
     """
 
-    def __init__(self, *, title: str = "", label_width: int = 9, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        *,
+        title: str = "",
+        label_width: int = 9,
+        wraps: bool = True,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
         super().__init__(title=title, id=id)
-        self._label_width = label_width
+        self._label_width, self._wraps = label_width, wraps
         self.facts: tuple[Fact, ...] = ()
         self._wrapped: list[tuple[int, Line]] = []
         self._starts: list[int] = []
@@ -118,7 +126,8 @@ class Facts(ListView):
             self._starts.append(len(self._wrapped))
             tail = fact.tail if fact.tail is not None and room > 3 * len(fact.tail[0]) else None
             wide = room - len(tail[0]) - 2 if tail else room
-            for index, value in enumerate(wrap(fact.value, wide)):
+            values = wrap(fact.value, wide) if self._wraps else [cut(fact.value, wide)]
+            for index, value in enumerate(values):
                 if tail is not None and index == 0:
                     value = (*fit(value, wide), ("  ", "text"), tail)
                 label = fact.mark or (fact.label if fact.label != former else "", "dim")

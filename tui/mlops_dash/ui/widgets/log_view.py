@@ -8,10 +8,17 @@ from mlops_dash.ui.widgets.facts import Fact, Facts
 
 
 class LogView(Facts):
-    """Lines with a time each."""
+    """Lines, by default with a time each."""
 
-    def __init__(self, *, title: str = "Log", id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(title=title, label_width=10, id=id)
+    def __init__(
+        self,
+        *,
+        title: str = "Log",
+        label_width: int = 10,
+        wraps: bool = True,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        super().__init__(title=title, label_width=label_width, wraps=wraps, id=id)
         self.lines: tuple[Fact, ...] = ()
         self.needle = ""
         self.subject: str | None = None
