@@ -81,7 +81,7 @@ def test_fault_67_it_is_found_again_when_whoever_carries_it_out_is_killed(
         wait(ran.exists)
         for agent in agents(making):
             agent.kill()
-        wait(lambda: agents(making) == [])
+        wait(lambda: not project.action(action).running)  # type: ignore[union-attr]
         assert resume_unfinished(project) == (action,)
         go.write_text("")
         rebuilt = awaited(project, action)
