@@ -79,7 +79,7 @@ def _type(setting: dict[str, Any]) -> str:
     if setting["type"] == "array":
         return f"list of {_type(setting['items'])}s"
     if isinstance(further := setting.get("additionalProperties"), dict):
-        return "table of tables" if "$ref" in further else "table of strings"
+        return f"table of {_type(further)}s"
     return {"integer": "whole number", "boolean": "true or false"}.get(setting["type"], str(setting["type"]))
 
 

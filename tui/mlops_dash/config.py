@@ -189,12 +189,20 @@ class RebuildConfig(_Strict, frozen=True):
     ] = 0.0
     jobs: Annotated[int, Meta(description="Commands that run on this machine at the same time.", ge=1)] = 1
     runner: Annotated[
-        Literal["local", "slurm"],
-        Meta(description="Where the command runs: this machine, or Slurm, whose nodes see the same folders."),
+        Literal["local", "slurm", "ray"],
+        Meta(description="Where the command runs: here, or on a cluster whose nodes see the same folders."),
     ] = "local"
     options: Annotated[
         list[str], Meta(description="Options of Slurm's sbatch, such as --partition=gpu or --gpus=1.")
     ] = field(default_factory=list)
+    address: Annotated[
+        str | None,
+        Meta(description="Of Ray's dashboard; default: RAY_API_SERVER_ADDRESS, or http://127.0.0.1:8265."),
+    ] = None
+    resources: Annotated[
+        dict[str, float],
+        Meta(description="What Ray is to give a command: CPU, GPU, memory (bytes), or its own, by name."),
+    ] = field(default_factory=dict)
     tolerance: Annotated[ToleranceConfig, Meta(description="Of metrics and predictions.")] = field(
         default_factory=ToleranceConfig
     )

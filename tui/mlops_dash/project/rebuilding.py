@@ -83,6 +83,11 @@ def _runner(settings: RebuildConfig) -> dict[str, Any]:
     """Return where the command runs, as a plan says it."""
     if settings.runner == "slurm":
         return {"kind": "slurm", "options": settings.options}
+    if settings.runner == "ray":
+        from mlops_dash.runners.ray import DEFAULT_ADDRESS
+
+        address = settings.address or os.environ.get("RAY_API_SERVER_ADDRESS") or DEFAULT_ADDRESS
+        return {"kind": "ray", "address": address, "resources": settings.resources}
     return {"kind": "local", "jobs": settings.jobs}
 
 

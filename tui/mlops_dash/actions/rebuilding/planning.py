@@ -22,7 +22,7 @@ _REMEDIES = {
 }
 
 
-_PLACES = {"local": "on this machine", "slurm": "by Slurm"}
+_PLACES = {"local": "on this machine", "slurm": "by Slurm", "ray": "on the Ray cluster"}
 
 
 @dataclass(frozen=True, slots=True)

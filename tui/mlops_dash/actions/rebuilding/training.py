@@ -210,4 +210,8 @@ def runner_of(settings: Mapping[str, Any], folder: Path) -> Runner:
         from mlops_dash.runners.slurm import SlurmRunner
 
         return SlurmRunner([str(word) for word in settings.get("options", ())])
+    if kind == "ray":
+        from mlops_dash.runners.ray import RayRunner
+
+        return RayRunner(str(settings.get("address", "")), settings.get("resources"))
     raise RefusedError(f"there is no runner {str(kind)[:40]!r}", "update mlops-dash")
