@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from known_facts import KnownFacts, sha
+from mlops_dash.answers.facts import load_runs
 
 
 def newer(given: KnownFacts, run: str) -> dict[str, tuple[int, str | None]]:
-    rows = given.store.records("run_datasets", run_ids=[run])
-    return {f"{row['name']}@{row['digest']}": (row["newer"], row["newest_digest"]) for row in rows}
+    found = load_runs(given.store, [run]).data[run]
+    return {f"{data.name}@{data.digest}": (data.newer, data.newest_digest) for data in found}
 
 
 def test_later_versions_of_the_same_name_are_newer(given: KnownFacts) -> None:
@@ -46,6 +47,16 @@ def test_deleted_runs_make_no_data_newer_but_know_the_age_of_their_own(given: Kn
     given.run("r3", start=3, data=(("wine", "d3"),), deleted=True)
     assert newer(given, "r2") == {"wine@d2": (0, None)}
     assert newer(given, "r1") == {"wine@d1": (1, "d2")}
+
+
+def test_what_comes_later_counts_at_once(given: KnownFacts) -> None:
+    given.run("r1", start=1, data=(("wine", "d1"),))
+    assert newer(given, "r1") == {"wine@d1": (0, None)}
+    given.run("r2", start=2, data=(("wine", "d2"),))
+    assert newer(given, "r1") == {"wine@d1": (1, "d2")}
+    given.run("r3", start=2, data=(("wine", "d3"),))  # of the same moment: always the same one is the newest
+    assert newer(given, "r1") == {"wine@d1": (2, "d3")}
+    assert newer(given, "r2") == {"wine@d2": (0, None)}
 
 
 def dvc(given: KnownFacts, commit: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A real Ray cluster of one head on this machine, for the tests that ask for it.
 
-Ray's processes listen on every address of the machine whatever they are told, so that they ask for a token.
-It stands in an environment of its own, made by uv: it is no part of what the dashboard needs.
+Ray's processes listen on every address of the machine whatever they are told: they get a network of their own,
+of which only the dashboard is handed on, to loopback. Where the machine lets nobody make one, the token keeps
+others out. Ray stands in an environment of its own, made by uv: it is no part of what the dashboard needs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,8 @@ import psutil
 from runners.slurm_cluster import free_port
 
 WITHIN = 120.0  # seconds for a head to answer
+_ALONE = Path(__file__).with_name("alone.py")
+_SEPARATE = ("unshare", "--net") if os.geteuid() == 0 else ("unshare", "--map-root-user", "--net")
 _PORTS = (
     "port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port", "runtime-env-agent-port",
     "metrics-export-port", "ray-client-server-port", "node-manager-port", "object-manager-port",
@@ -39,6 +43,7 @@ class RayCluster:
         self.token = secrets.token_hex(16)
         self._python = folder / "environment" / "bin" / "python"
         self._head: subprocess.Popen[bytes] | None = None
+        self.separated = subprocess.run([*_SEPARATE, "true"], stderr=subprocess.DEVNULL).returncode == 0
 
     @property
     def address(self) -> str:
@@ -67,16 +72,22 @@ class RayCluster:
             "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token, "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_TMPDIR": state,
         }  # fmt: skip
-        with open(self.folder / "head.out", "ab") as out:
+        command = [
+            str(ray), "start", "--head", "--block", "--disable-usage-stats", "--node-ip-address=127.0.0.1",
+            "--num-cpus=2", "--num-gpus=0", '--resources={"slot": 1}', "--object-store-memory=80000000",
+            f"--temp-dir={state}", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.port}",
+            *(f"--{name}={free_port()}" for name in _PORTS),
+        ]  # fmt: skip
+        with open(self.folder / "head.out", "ab") as out, socket.socket() as listening:
+            if self.separated:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listening.bind(("127.0.0.1", self.port))
+                listening.listen()
+                alone = [sys.executable, str(_ALONE), str(listening.fileno()), str(self.port)]
+                command = [*_SEPARATE, *alone, *command]
             self._head = subprocess.Popen(
-                [
-                    str(ray), "start", "--head", "--block", "--disable-usage-stats",
-                    "--num-cpus=2", "--num-gpus=0", '--resources={"slot": 1}',
-                    "--object-store-memory=80000000", f"--temp-dir={state}", "--dashboard-host=127.0.0.1",
-                    f"--dashboard-port={self.port}", *(f"--{name}={free_port()}" for name in _PORTS),
-                ],
-                env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=state,
-                start_new_session=True,
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=state,
+                start_new_session=True, pass_fds=(listening.fileno(),) if self.separated else (),
             )  # fmt: skip
         for _ in range(int(WITHIN / 0.1)):
             with suppress(httpx.HTTPError):
@@ -91,6 +102,18 @@ class RayCluster:
         """Ask its dashboard."""
         headers = {"authorization": f"Bearer {token or self.token}"}
         return httpx.request(method, f"{self.address}{path}", headers=headers, timeout=30, trust_env=False)
+
+    def listeners(self) -> set[str]:
+        """Return every address that processes of its own listen on in the machine's network: none, but for
+        the dashboard's socket, which is made here."""
+        ours = os.readlink("/proc/self/ns/net")
+        found = set()
+        for process in self._processes():
+            with suppress(psutil.Error, OSError):
+                if os.readlink(f"/proc/{process.pid}/ns/net") == ours:
+                    listening = [c for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+                    found |= {one.laddr.ip for one in listening}
+        return found
 
     def freeze_dashboard(self, frozen: bool) -> None:
         """The dashboard takes connections and answers nothing, or goes on."""

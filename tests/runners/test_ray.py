@@ -30,6 +30,13 @@ def shared() -> Iterator[RayCluster]:
         yield made
 
 
+def test_nothing_of_it_listens_but_on_loopback(shared: RayCluster) -> None:
+    """Where the machine lets it have a network of its own; elsewhere it asks for a token all the same."""
+    assert shared.ask("GET", "/api/version", "another").status_code == 403
+    if shared.separated:
+        assert shared.listeners() == set()
+
+
 @pytest.fixture
 def ray(shared: RayCluster, monkeypatch: pytest.MonkeyPatch) -> RayCluster:
     monkeypatch.setenv("RAY_AUTH_TOKEN", shared.token)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -303,6 +303,10 @@ class Counting:
     def records(self, question: str, /, **parameters: Any) -> list[dict[str, Any]]:
         self.asked.append(question)
         return self._store.records(question, **parameters)
+
+    def kept(self, question: str, make: Callable[[list[tuple[Any, ...]]], Any], /) -> Any:
+        self.asked.append(question)
+        return self._store.kept(question, make)
 
 
 def test_many_environments_cost_as_many_questions_as_one(given: KnownFacts) -> None:

@@ -420,3 +420,35 @@ def test_fault_73_read_only_home(tmp_path: Path) -> None:
         store.apply(batch(Apply.APPEND, (2, "b", "depth", "4")))
         assert len(held(store)) == 1
         assert not store.publish()
+
+
+def test_what_is_kept_is_asked_once_until_a_batch_comes(store: Store) -> None:
+    made: list[int] = []
+
+    def make(rows: list[tuple[Any, ...]]) -> int:
+        made.append(len(rows))
+        return len(rows)
+
+    store.apply(batch(Apply.APPEND, (1, "a", "depth", "3")))
+    assert [store.kept("tables", make) for _ in range(3)] == made * 3
+    store.save_observations([])
+    store.kept("tables", make)
+    assert len(made) == 1
+    store.apply(batch(Apply.APPEND, (2, "a", "width", "3")))
+    store.kept("tables", make)
+    assert len(made) == 2
+
+
+def test_two_who_ask_for_what_is_kept_at_once_wait_for_one_answer(store: Store) -> None:
+    both, made = threading.Barrier(2), []
+
+    def ask() -> None:
+        both.wait()
+        store.kept("tables", lambda rows: made.append(len(rows)))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from msgspec import structs
 
+from mlops_dash.answers.data_ages import DataAges
 from mlops_dash.answers.shapes import CodeFacts, DataFacts, RunFacts
 from mlops_dash.domain.environments import CodeStatus
 from mlops_dash.domain.recorded import NOTES, Recorded, from_tags
@@ -22,12 +23,18 @@ ENTRY_TAG = "mlflow.project.entryPoint"
 _HEX = re.compile(r"[0-9a-fA-F]{4,64}")
 DIRTY_TAGS = ("mlflow.git.dirty", "mlflow.source.git.dirty")
 
+_Shape = TypeVar("_Shape")
+
 
 class Asks(Protocol):
     """The store, as answers see it."""
 
     def records(self, question: str, /, **parameters: Any) -> list[dict[str, Any]]:
         """Answer ``queries/QUESTION.sql`` as one dictionary a row."""
+        ...
+
+    def kept(self, question: str, make: Callable[[list[tuple[Any, ...]]], _Shape], /) -> _Shape:
+        """Answer ``queries/QUESTION.sql`` as what ``make`` makes of its rows, once until they change."""
         ...
 
 
@@ -66,11 +73,12 @@ def load_runs(store: Asks, run_ids: Iterable[str]) -> RunsFacts:
     if not ids:
         return facts
     with ThreadPoolExecutor(1) as beside:  # it takes as long as all the others together
-        datasets = beside.submit(store.records, "run_datasets", run_ids=ids)
+        ages = beside.submit(store.kept, "dataset_ages", DataAges)
         _load_tags(store, ids, facts)
         add_runs(store, ids, facts)
-        for row in datasets.result():
-            facts.data[row["run_id"]].append(_mlflow_data(row))
+        used = store.records("run_datasets", run_ids=ids)
+        for row in used:
+            facts.data[row["run_id"]].append(_mlflow_data(row, ages.result()))
     return facts
 
 
@@ -122,15 +130,16 @@ def add_runs(store: Asks, ids: list[str], facts: RunsFacts) -> None:
         )
 
 
-def _mlflow_data(row: Mapping[str, Any]) -> DataFacts:
+def _mlflow_data(row: Mapping[str, Any], ages: DataAges) -> DataFacts:
+    newer = ages.newer(row["name"], row["digest"])
     return DataFacts(
         name=row["name"],
         digest=row["digest"],
         source=dataset_source(row["source_type"], row["source"]),
         kind="mlflow",
-        newer=row["newer"] or 0,
-        newest_digest=row["newest_digest"],
-        newest_at=moment(row["newest_at"]),
+        newer=newer.count,
+        newest_digest=newer.digest,
+        newest_at=moment(newer.at),
     )
 
 

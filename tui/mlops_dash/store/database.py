@@ -29,6 +29,7 @@ from mlops_dash.store.asking import (
 from mlops_dash.store.engine import connect
 from mlops_dash.store.histories import Histories
 from mlops_dash.store.ingest import Columns, apply_batch, apply_tracks, table_columns
+from mlops_dash.store.kept import Kept
 from mlops_dash.store.questions import question, statements, store_sql
 from mlops_dash.store.remembered import read_sources, write_observations, write_source
 
@@ -57,6 +58,8 @@ class Store:
         self._local = threading.local()
         self._writing = threading.RLock()
         self._generation = 0
+        self._applied = 0
+        self._kept = Kept()
         self._dirty = True
         self._closed = False
         self.histories = Histories(lambda: self._copy.folder / "spill" if self._copy is not None else None)
@@ -206,6 +209,11 @@ class Store:
         """Answer a question for a source (:class:`mlops_dash.sources.base.Known`)."""
         return self._ask(question, parameters)[1]
 
+    def kept(self, name: str, make: Callable[[list[tuple[Any, ...]]], _Read], /) -> _Read:
+        """Answer a question without parameters as what ``make`` makes of it, once until a batch comes."""
+        state = self._generation, self._applied
+        return self._kept.answer(name, state, lambda: make(self.ask(name)))
+
     def _ask(self, name: str, parameters: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         text = question(name)
         return self._answered(name, lambda cursor: fetch(cursor, text, parameters))
@@ -280,6 +288,7 @@ class Store:
                 else:
                     apply_tracks(self._cursor, item, self._tables)
             finally:
+                self._applied += 1
                 self.changes += 1
 
     def set_source(self, status: SourceStatus, position: str | None = None) -> None:
