@@ -1,8 +1,8 @@
 """A real Ray cluster of one head on this machine, for the tests that ask for it.
 
-Ray's processes listen on every address of the machine whatever they are told: they get a network of their own,
-of which only the dashboard is handed on, to loopback. Where the machine lets nobody make one, the token keeps
-others out. Ray stands in an environment of its own, made by uv: it is no part of what the dashboard needs.
+Ray listens on every address of the machine whatever it is told: its processes get a network of their own, of
+which only the dashboard is handed on, to loopback. Where the machine lets nobody make one, the token keeps
+others out. It stands in an environment of its own, made by uv: it is no part of what the dashboard needs.
 """
 
 from __future__ import annotations
