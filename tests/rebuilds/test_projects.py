@@ -81,6 +81,34 @@ def test_a_dvc_pipeline(making: Making) -> None:
     assert "raw/points.csv" in next(s.title for s in rebuilt.action.plan.steps if s.kind == "data")
 
 
+def test_a_stage_of_a_dvc_pipeline_needs_what_stands_before_it_alone(making: Making) -> None:
+    """What it makes itself may be gone, and is not put where it trains."""
+    dvc = [sys.executable, "-m", "dvc"]
+    making.git.commit("A pipeline", {
+        "dvc.yaml": "stages:\n"
+        "  prepare:\n    cmd: cp raw.csv points.csv\n    deps: [raw.csv]\n    outs: [points.csv]\n"
+        "  train:\n    cmd: python train.py --alpha 0.5\n    deps: [points.csv]\n    outs: [made.txt]\n"
+        "  after:\n    cmd: cp made.txt copied.txt\n    deps: [made.txt]\n    outs: [copied.txt]\n",
+        "train.py": f"{TRAIN}\nopen('made.txt', 'x').write('1')\n",
+        "raw.csv": POINTS,
+    })  # fmt: skip
+    subprocess.run([*dvc, "init", "-q"], cwd=making.root, check=True)
+    making.git.git("add", "-A")
+    making.git.commit("DVC")
+    making.train(*dvc, "repro", "-q", **OFF)
+    making.git.git("add", "-A")
+    making.git.commit("Reproduced")
+    (making.root / "made.txt").unlink()
+    original = making.python("train.py", "--alpha", "0.5")
+    for path in making.root.glob(".dvc/cache/files/md5/c4/*"):  # of "1", which both of the later stages made
+        path.unlink()
+    rebuilt = making.rebuild(original)
+    assert rebuilt.verdict == "identical", rebuilt.journal
+    title = next(s.title for s in rebuilt.action.plan.steps if s.kind == "data")
+    assert "points.csv" in title
+    assert "made.txt" not in title
+
+
 def test_a_package_run_as_a_module(making: Making) -> None:
     making.git.commit("A package", {
         "src/points/__init__.py": "",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_dash.sources.command_files import CommandError, filled, of_mlproject, of_pipeline
+from mlops_dash.sources.command_files import CommandError, filled, made_by, of_mlproject, of_pipeline
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 PROJECT = b"""
@@ -99,3 +99,52 @@ def test_whatever_stands_there_is_read_or_refused(content: bytes) -> None:
             assert read().argv
         except CommandError:
             continue
+
+
+LOCK = b"""
+schema: '2.0'
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [{path: raw.csv, md5: a}]
+    outs: [{path: features.csv, md5: b}]
+  report:
+    cmd: python report.py
+    deps: [{path: scores.json, md5: e}]
+    outs: [{path: report.html, md5: f}]
+  evaluate:
+    cmd: python evaluate.py 'a b'
+    deps: [{path: model.pkl, md5: c}, {path: features.csv, md5: b}]
+    outs: [{path: scores.json, md5: d}]
+  train:
+    cmd: python train.py --alpha 0.5
+    deps: [{path: features.csv, md5: b}]
+    outs: [{path: model.pkl, md5: c}, {path: [7]}, x]
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "script", "made"),
+    [
+        (("python3.12", "train.py", "--alpha", "0.5"), None, {"model.pkl", "scores.json", "report.html"}),
+        (("python", "evaluate.py", "a b"), None, {"scores.json", "report.html"}),
+        (
+            ("python", "train.py", "--alpha", "0.7"),
+            "src/train.py",
+            {"model.pkl", "scores.json", "report.html"},
+        ),
+        (("python", "prepare.py"), None, {"features.csv", "model.pkl", "scores.json", "report.html"}),
+        (("python", "other.py"), "other.py", set()),
+        (("python", "other.py"), None, set()),
+    ],
+)
+def test_what_a_stage_and_those_after_it_make(
+    argv: tuple[str, ...], script: str | None, made: set[str]
+) -> None:
+    assert made_by("dvc.lock", LOCK, argv, script) == made
+    assert made_by("sub/dvc.lock", LOCK, argv, script) == {f"sub/{path}" for path in made}
+
+
+@pytest.mark.parametrize("content", [b"", b"stages: 3", b"a: [", b"stages: {a: {cmd: 3, outs: 4, deps: x}}"])
+def test_a_lock_that_tells_nothing(content: bytes) -> None:
+    assert made_by("dvc.lock", content, ("python", "train.py"), "train.py") == frozenset()

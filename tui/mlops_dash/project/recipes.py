@@ -16,7 +16,7 @@ from mlops_dash.domain.recorded import Recorded, from_tags, is_commit
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import SourceError, UsageError
 from mlops_dash.recorder.noting import origins
-from mlops_dash.sources.command_files import CommandError, filled, of_mlproject, of_pipeline
+from mlops_dash.sources.command_files import CommandError, filled, made_by, of_mlproject, of_pipeline
 
 if TYPE_CHECKING:
     from mlops_dash.answers.compare import Compared
@@ -79,7 +79,7 @@ def found(project: Project, ref: str) -> Found:
         commit=commit if commit is not None and is_commit(commit) else None,
         command=command,
         packages=_packages(project, known, recorded, lacks),
-        data=tuple(_data(project, known, recorded, commit)),
+        data=tuple(_data(project, known, recorded, commit, _made(project, commit, command, tags))),
         parameters=run.params,
     )
     if recipe.commit is None:
@@ -232,14 +232,28 @@ def _requirement(name: str, told: str) -> str:
     return f"{name}=={told}" if _is_version(told) else f"{name}{told}"
 
 
+def _made(
+    project: Project, commit: str | None, command: Command | None, tags: Mapping[str, str]
+) -> frozenset[str]:
+    """Return what the commit tracks that comes of the command itself: it takes none of it."""
+    content = _Files(project, commit).read("dvc.lock") if command is not None else None
+    if content is None or command is None:
+        return frozenset()
+    return made_by("dvc.lock", content, command.argv, tags.get(_SCRIPT))
+
+
 def _data(
-    project: Project, known: Compared, recorded: Recorded | None, commit: str | None
+    project: Project,
+    known: Compared,
+    recorded: Recorded | None,
+    commit: str | None,
+    made: frozenset[str],
 ) -> Iterator[DataNeed]:
     """Yield the data that the commit tracks, the files that the command named, and MLflow's inputs."""
     if commit is not None and is_commit(commit):
         project._enrich([commit])
         for row in project.store.records("dvc_data", commits=[commit]):
-            if "://" not in row["path"]:
+            if "://" not in row["path"] and not (row["tracked_in"] == "dvc.lock" and row["path"] in made):
                 yield DataNeed(
                     row["path"], "dvc", row["path"], digest=row["digest"], md5=row["digest"], size=row["size"]
                 )

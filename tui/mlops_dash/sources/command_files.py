@@ -93,6 +93,47 @@ def of_pipeline(path: str, content: bytes, script: str | None) -> Told:
     return Told(tuple(_words(command)), folder, f"{path}, stage {visible(name, 60)}")
 
 
+def made_by(path: str, content: bytes, argv: Sequence[str], script: str | None) -> frozenset[str]:
+    """Return the paths that a ``dvc.lock``'s stage of a command makes, with those of all stages after it: the
+    command needs none of them. Empty where no stage, or more than one, may be that of the command.
+
+    Args:
+        argv: of the command; its first word, the interpreter, may be another one than the stage's.
+        script: that the run names, for commands that no stage tells word by word.
+    """
+    try:
+        told = _mapping(_mapping(_loaded(content)).get("stages"))
+    except CommandError:
+        return frozenset()
+    stages = {name: _mapping(stage) for name, stage in told.items()}
+    commands = {name: command for name, one in stages.items() if isinstance(command := one.get("cmd"), str)}
+    chosen = [name for name, command in commands.items() if _is(command, argv)]
+    if not chosen and script is not None:
+        chosen = [name for name, command in commands.items() if _runs(command, script)]
+    if len(chosen) != 1:
+        return frozenset()
+    made, after = set(_paths(stages.pop(chosen[0]), "outs")), True
+    while after:
+        found = [name for name, stage in stages.items() if made & set(_paths(stage, "deps"))]
+        after = bool(found)
+        for name in found:
+            made |= set(_paths(stages.pop(name), "outs"))
+    return frozenset(posixpath.normpath(posixpath.join(posixpath.dirname(path), one)) for one in made)
+
+
+def _paths(stage: Mapping[str, Any], kind: str) -> list[str]:
+    entries = stage.get(kind)
+    paths = [_mapping(entry).get("path") for entry in (entries if isinstance(entries, list) else ())]
+    return [path for path in paths if isinstance(path, str)]
+
+
+def _is(command: str, argv: Sequence[str]) -> bool:
+    try:
+        return shlex.split(command)[1:] == list(argv[1:])
+    except ValueError:
+        return False
+
+
 def _runs(command: str, script: str) -> bool:
     name = posixpath.basename(script)
     return any(posixpath.basename(word) == name for word in command.split())
