@@ -173,7 +173,7 @@ def _commit(project: Project, plan: Plan, one: Precondition) -> Precondition:
 
 def _data(project: Project, plan: Plan, one: Precondition) -> Precondition:
     from mlops_dash.actions.git_writing import GitWriter
-    from mlops_dash.actions.rebuilding.restoring import Stores, missing
+    from mlops_dash.actions.rebuilding.restoring import Stores, fetched, missing, names_of
     from mlops_dash.actions.rebuilding.worktree import paths_of
 
     repository = project.located.repository
@@ -182,11 +182,17 @@ def _data(project: Project, plan: Plan, one: Precondition) -> Precondition:
     given = next(step.arguments["needs"] for step in plan.steps if step.kind == "data")
     needs = [DataNeed(**need) for need in given]
     committed = paths_of(GitWriter(repository), str(plan.after.commit))
-    for need, why, remedy in missing(needs, Stores.of(repository), committed):
+    stores = Stores.of(repository)
+    for need, why, remedy in missing(needs, stores, committed):
         raise RefusedError(f"{visible(need.path or need.name, 100)}: {why}", remedy)
     known = [need for need in needs if need.kind != "mlflow"]
     if not known:
         detail = "none is known by content: the command brings its own"
+        return replace(one, tick=Tick.UNKNOWN, detail=detail, blocking=False)
+    away = fetched(needs, stores)
+    if away:
+        remote = visible(str(stores.remote), 60)
+        detail = f"not here, DVC fetches it from its remote {remote}: {names_of(away)}"
         return replace(one, tick=Tick.UNKNOWN, detail=detail, blocking=False)
     return replace(one, tick=Tick.HOLDS, detail=f"{len(known)} known by their hash")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from mlops_dash.actions.hands import Context, Look, Note, Standing
 from mlops_dash.actions.hands.job_step import JobStep
 from mlops_dash.actions.hands.judgement import JudgeHand, RegisterHand
-from mlops_dash.actions.rebuilding import environment, restoring, training, worktree
+from mlops_dash.actions.rebuilding import environment, fetching, restoring, training, worktree
 from mlops_dash.actions.rebuilding.workplace import Workplace, remove
 from mlops_dash.domain.rebuilds import DataNeed, Limits
 from mlops_dash.domain.recorded import from_tags
@@ -68,7 +68,18 @@ class DataHand(JobStep):
         self._check_going()
         needs = [DataNeed(**need) for need in self.arguments["needs"]]
         stores = restoring.Stores.of(self.repository)
-        done = restoring.restore(needs, stores, self.place.tree, lambda words: note(words, {}))
+
+        def fetch(away: Sequence[DataNeed]) -> None:
+            aside = self.place.scratch / "dvc"
+            fetching.fetch(away, self.repository, stores.caches[0], aside, lambda: self.place.cancelled)
+
+        done = restoring.restore(
+            needs,
+            stores,
+            self.place.tree,
+            lambda words: note(words, {}),
+            fetch if stores.remote is not None else None,
+        )
         return self._done("; ".join(done) or "the command brings its own", lines=done)
 
 

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from mlops_dash.actions.durable import locked, release
+from mlops_dash.actions.rebuilding import programs
 from mlops_dash.actions.rebuilding.workplace import remove
 from mlops_dash.domain.recorded import lines_of
-from mlops_dash.domain.secrets import scrub
-from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, RefusedError
 from mlops_dash.recorder.noting import installed
 
@@ -232,30 +231,12 @@ def _uv(words: Sequence[str], stopped: Callable[[], bool], more: Mapping[str, st
     }
     environment |= {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_SYSTEM_CERTS": "true", **more}
     try:
-        process = subprocess.Popen(
-            [_program(), *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=environment,
-        )
+        code, said = programs.run([_program(), *words], environment, stopped, _WITHIN)
     except OSError as error:
         raise RefusedError(f"uv cannot be run: {error.strerror}", "pip install uv") from None
-    waited = 0.0
-    while True:
-        try:
-            _, said = process.communicate(timeout=_EVERY)
-            break
-        except subprocess.TimeoutExpired:
-            waited += _EVERY
-            if stopped() or waited > _WITHIN:
-                process.kill()
-                process.communicate()
-                why = "it was cancelled" if stopped() else f"uv took longer than {_WITHIN:.0f} s"
-                raise DashError(why) from None
-    if process.returncode != 0:
+    if code != 0:
         raise RefusedError(
-            f"the packages cannot be had: {_reason(said.decode('utf-8', 'replace'))}",
+            f"the packages cannot be had: {said}",
             'environment = "present" under [rebuild] takes the environment that is there',
         )
 
@@ -264,11 +245,6 @@ def _program() -> str:
     from uv import find_uv_bin
 
     return str(find_uv_bin())
-
-
-def _reason(said: str) -> str:
-    lines = [line.strip(" ×╰─▶│\t").removeprefix("error: ") for line in said.splitlines()]
-    return visible(scrub(" ".join(line for line in lines if line)), 400)
 
 
 def _wait(stopped: Callable[[], bool]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import errno
 import hashlib
 import json
@@ -13,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mlops_dash.actions.rebuilding.fetching import remote_of, settings_of
 from mlops_dash.domain.rebuilds import DataNeed
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, RefusedError
@@ -22,6 +22,7 @@ _LISTING = 64 << 20  # bytes of the list of a folder's files
 _MANY = 1_000_000
 
 Tell = Callable[[str], None]
+Fetch = Callable[[Sequence[DataNeed]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,18 @@ class Stores:
     Attributes:
         repository: the user's own working tree, whose files are taken where they have the right content.
         caches: DVC's cache, and its remotes that are folders of this machine.
+        remote: name of the remote that DVC itself can ask for the rest.
     """
 
     repository: Path
     caches: tuple[Path, ...]
+    remote: str | None = None
 
     @classmethod
     def of(cls, repository: Path) -> Stores:
         """Read where DVC keeps its data."""
         folder = repository / ".dvc"
-        settings = configparser.ConfigParser(interpolation=None, strict=False)
-        for name in ("config", "config.local"):
-            with suppress(OSError, configparser.Error, UnicodeDecodeError):
-                settings.read_string((folder / name).read_text("utf-8"))
+        settings = settings_of(repository)
         cache = settings.get("cache", "dir", fallback="cache")
         remotes = [
             settings.get(section, "url", fallback="")
@@ -52,13 +52,25 @@ class Stores:
         ]
         local = [url.removeprefix("file://") for url in remotes if "://" not in url.removeprefix("file://")]
         places = [folder / cache, *(folder / url for url in local if url)]
-        return cls(repository, tuple(Path(os.path.normpath(place)) for place in places))
+        caches = tuple(Path(os.path.normpath(place)) for place in places)
+        return cls(repository, caches, remote_of(settings))
 
     def files(self, md5: str) -> Iterator[Path]:
         """Yield where a content may be, by both layouts that DVC has had."""
         for cache in self.caches:
             yield cache / "files" / "md5" / md5[:2] / md5[2:]
             yield cache / md5[:2] / md5[2:]
+
+
+def fetched(needs: Sequence[DataNeed], stores: Stores) -> list[DataNeed]:
+    """Return the data that DVC has to fetch from its remote; contents are not read."""
+    return [
+        need
+        for need in needs
+        if need.kind == "dvc" and need.md5 is not None and stores.remote is not None
+        if not any(path.is_file() for path in stores.files(need.md5))
+        and not (stores.repository / (need.path or "")).exists()
+    ]
 
 
 def missing(
@@ -75,7 +87,7 @@ def missing(
         if need.kind == "dvc" and need.md5 is not None:
             there = any(path.is_file() for path in stores.files(need.md5))
             own = need.path is not None and (stores.repository / need.path).exists()
-            if not there and not own:
+            if not there and not own and stores.remote is None:
                 why = "it is neither in DVC's cache nor in a remote on this machine"
                 yield need, why, f"dvc fetch {name} at the run's commit brings it where a remote has it"
         elif need.kind == "file" and need.path is not None and need.path not in tracked:
@@ -89,24 +101,56 @@ def missing(
                 yield need, f"it has {size:,} bytes, not {need.size:,} as it had", "bring back what it was"
 
 
-def restore(needs: Iterable[DataNeed], stores: Stores, tree: Path, tell: Tell) -> list[str]:
+class GoneError(RefusedError):
+    """What DVC tracks is nowhere on this machine."""
+
+
+def restore(
+    needs: Iterable[DataNeed], stores: Stores, tree: Path, tell: Tell, fetch: Fetch | None = None
+) -> list[str]:
     """Copy all data into a worktree; return what was done, one line each.
+
+    Args:
+        fetch: brings what DVC tracks and is not on this machine into DVC's cache.
 
     Raises:
         RefusedError: something is gone, or is not what it was: says which, and how to get it.
     """
-    done = []
-    for need in needs:
-        name = visible(need.path or need.name, 200)
-        tell(f"restoring {name}")
+    done: dict[DataNeed, str] = {}
+    away: list[DataNeed] = []
+    wanted = list(needs)
+    for need in [need for need in wanted if need.kind == "dvc"]:
         try:
-            done.append(_restored(need, name, stores, tree))
-        except OSError as error:
-            raise _unreadable(name, error) from None
-    return done
+            done[need] = _restored(need, stores, tree, tell)
+        except GoneError:
+            if fetch is None:
+                raise
+            away.append(need)
+    if away and fetch is not None:
+        tell(f"fetching {names_of(away)} from DVC's remote")
+        fetch(away)
+        done |= {need: f"{_restored(need, stores, tree, tell)}, from DVC's remote" for need in away}
+    for need in [need for need in wanted if need.kind != "dvc"]:  # a command names what DVC tracks, too
+        done[need] = _restored(need, stores, tree, tell)
+    return [done[need] for need in wanted]
 
 
-def _restored(need: DataNeed, name: str, stores: Stores, tree: Path) -> str:
+def names_of(needs: Sequence[DataNeed]) -> str:
+    """Return the names of some data, for a person."""
+    names = ", ".join(visible(need.path or need.name, 60) for need in needs[:3])
+    return f"{names} and {len(needs) - 3} more" if len(needs) > 3 else names
+
+
+def _restored(need: DataNeed, stores: Stores, tree: Path, tell: Tell) -> str:
+    name = visible(need.path or need.name, 200)
+    tell(f"restoring {name}")
+    try:
+        return _copied(need, name, stores, tree)
+    except OSError as error:
+        raise _unreadable(name, error) from None
+
+
+def _copied(need: DataNeed, name: str, stores: Stores, tree: Path) -> str:
     if need.kind == "dvc" and need.path is not None and need.md5 is not None:
         count = _tracked(need.path, need.md5, stores, tree)
         return f"{name}: {count:,} {'file' if count == 1 else 'files'} with the recorded md5"
@@ -217,9 +261,9 @@ def _unreadable(name: str, error: OSError) -> DashError:
     return RefusedError(f"{name} cannot be read: {error.strerror}", "bring it back, then plan again")
 
 
-def _gone(path: str) -> RefusedError:
+def _gone(path: str) -> GoneError:
     name = visible(path, 200)
-    return RefusedError(
+    return GoneError(
         f"{name} with the recorded content is neither in DVC's cache nor in a remote on this machine",
         f"dvc fetch {name} at the run's commit brings it where a remote has it",
     )
