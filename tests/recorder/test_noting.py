@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,24 @@ def test_a_difference_makes_the_same_tree_again(noting: Noting, tmp_path: Path) 
     git.git("worktree", "add", "-q", str(other), "HEAD")
     subprocess.run(["git", "apply", "--binary", "-"], cwd=other, input=found.patch, check=True)
     assert files(other) == files(noting.root)
+
+
+def test_a_file_that_was_changed_in_the_moment_of_the_commit(noting: Noting) -> None:
+    """Git sees no other time or size: it looks into what was written as late as its index."""
+    noting.git.git("config", "core.trustctime", "false")
+    file, index = noting.root / "old.txt", noting.root / ".git" / "index"
+    noting.git.write("old.txt", "old\n")
+    os.utime(file, (1e9, 1e9))
+    noting.git.git("add", "-A")
+    noting.git.commit("Files")
+    noting.git.write("old.txt", "new\n")
+    noting.git.write("more.txt", "a new file\n")
+    for path in (file, index):
+        os.utime(path, (1e9, 1e9))
+    found = recorded(noting())
+    assert found.patch is not None
+    assert b"+new" in found.patch
+    assert b"+a new file" in found.patch
 
 
 def files(root: Path) -> dict[str, bytes]:

@@ -144,11 +144,15 @@ def _patch(git: _Git, new: Sequence[str]) -> bytes | None:
         return None
     with tempfile.TemporaryDirectory(prefix="mlops-dash-") as scratch:
         index = os.path.join(scratch, "index")
+        original = git.folder / os.fsdecode(where.rstrip(b"\n"))
         try:
-            content = (git.folder / os.fsdecode(where.rstrip(b"\n"))).read_bytes()
+            written = original.stat()
+            content = original.read_bytes()
         except OSError:
             return None
         Path(index).write_bytes(content)
+        # files changed at the moment of its writing are known by it (git's Documentation/technical/racy-git)
+        os.utime(index, ns=(written.st_atime_ns, written.st_mtime_ns))
         names = b"\0".join(os.fsencode(name) for name in new)
         added = git(
             "--literal-pathspecs",
