@@ -187,6 +187,16 @@ def test_doctor_tells_a_server_that_does_not_answer(say, repository):
     assert failed["remedy"] == "mlops-dash up production starts it"
 
 
+def test_doctor_tells_a_cluster_that_does_not_answer(say, repository):
+    (repository / "mlops-dash.toml").write_text('[rebuild]\nrunner = "ray"\naddress = "http://127.0.0.1:1"\n')
+    said = say("doctor", "--json")
+    assert said.code == 1
+    (failed,) = [check for check in said.json["checks"] if check["state"] == "fail"]
+    assert failed["name"] == "rebuilds"
+    assert failed["evidence"] == "no Ray cluster answers at http://127.0.0.1:1: nobody listens there"
+    assert failed["remedy"] == "see address under [rebuild], and ray status on its head"
+
+
 def test_doctor_tells_a_store_that_is_not_there(say, repository):
     said = say("--tracking-uri", "sqlite:///gone.db", "doctor")
     assert said.code == 1

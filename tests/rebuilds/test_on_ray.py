@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +60,14 @@ def test_it_comes_out_the_same(made: tuple[Making, str], shared: RayCluster) -> 
     assert f"started: Ray job {name}" in rebuilt.journal
     assert shared.ask("GET", f"/api/jobs/{name}").json()["status"] == "SUCCEEDED"
     assert making.left() == []
+
+
+def test_doctor_asks_it(made: tuple[Making, str], shared: RayCluster) -> None:
+    words = [sys.executable, "-m", "mlops_dash", "doctor", "--json"]
+    said = subprocess.run(words, cwd=made[0].root, capture_output=True, text=True, check=False)
+    (check,) = [check for check in json.loads(said.stdout)["checks"] if check["name"] == "rebuilds"]
+    assert check["state"] == "ok"
+    assert f"answers at {shared.address}" in check["evidence"]
 
 
 def test_it_is_cancelled(made: tuple[Making, str]) -> None:

@@ -117,6 +117,7 @@ def _project(options: Options) -> Iterator[Step]:
             yield from tracking_steps(project.located, within)
             yield from _guarded("sources", lambda: _sources(project, within))
             yield from _guarded("targets", lambda: _targets(project))
+            yield from _guarded("rebuilds", lambda: _rebuilds(project))
     except DashError as error:
         name = "configuration" if error.exit_code == 2 else "project"
         yield Step(name, State.FAIL, error.message.replace("\n", ";"), error.remedy)
@@ -182,6 +183,15 @@ def _targets(project: Project) -> list[Step]:
         remedy = None if entry.declared else f"set the alias {place.declared_alias} in the registry"
         checks.append(Step(name, state, f"{declared}; no target that could be asked", remedy))
     return checks or [Step("targets", State.WARN, "no environments", "set an alias on a registered model")]
+
+
+def _rebuilds(project: Project) -> list[Step]:
+    """Ask the cluster that rebuilds are to run on; this machine needs not be asked."""
+    from mlops_dash.project.rebuilding import look_at_runner
+
+    if project.config.rebuild.runner == "local":
+        return []
+    return [Step("rebuilds", State.OK, look_at_runner(project))]
 
 
 def _target(name: str, seen: Observation) -> Step:

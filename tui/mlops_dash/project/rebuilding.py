@@ -198,11 +198,24 @@ def _data(project: Project, plan: Plan, one: Precondition) -> Precondition:
 
 
 def _place(project: Project, plan: Plan, one: Precondition) -> Precondition:
+    given = next(step.arguments["runner"] for step in plan.steps if step.kind == "train")
+    return replace(one, tick=Tick.HOLDS, detail=_asked(project, given))
+
+
+def look_at_runner(project: Project) -> str:
+    """Ask what rebuilds are to run on, as it is configured; return what it says of itself.
+
+    Raises:
+        DashError: it takes no commands; says why and what to do.
+    """
+    return _asked(project, _runner(project.config.rebuild))
+
+
+def _asked(project: Project, settings: dict[str, Any]) -> str:
     from mlops_dash.actions.rebuilding.training import runner_of
     from mlops_dash.project.acting import context_of
 
-    given = next(step.arguments["runner"] for step in plan.steps if step.kind == "train")
-    return replace(one, tick=Tick.HOLDS, detail=runner_of(given, context_of(project).rebuilds).check())
+    return runner_of(settings, context_of(project).rebuilds).check()
 
 
 def cancel(project: Project, action_id: str) -> None:
