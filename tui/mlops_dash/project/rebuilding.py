@@ -194,7 +194,7 @@ def _data(project: Project, plan: Plan, one: Precondition) -> Precondition:
         remote = visible(str(stores.remote), 60)
         detail = f"not here, DVC fetches it from its remote {remote}: {names_of(away)}"
         return replace(one, tick=Tick.UNKNOWN, detail=detail, blocking=False)
-    return replace(one, tick=Tick.HOLDS, detail=f"{len(known)} known by their hash")
+    return replace(one, tick=Tick.HOLDS, detail=f"{len(known)} known by {'its' if len(known) == 1 else 'their'} hash")
 
 
 def _place(project: Project, plan: Plan, one: Precondition) -> Precondition:
