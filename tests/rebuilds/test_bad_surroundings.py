@@ -178,6 +178,31 @@ class TestData:
         assert told in rebuilt.words
         nothing_left(making, rebuilt, run_id)
 
+    def test_that_mlflow_alone_knows_of(self, making: Making, tmp_path: Path) -> None:
+        """A script that says itself where its data is: what it was read from is told to be gone."""
+        source = tmp_path / "elsewhere" / "points.csv"
+        source.parent.mkdir()
+        source.write_text("x,y\n1,2\n2,4.5\n")
+        reads = (
+            "import mlflow, pandas\n"
+            f"source = {str(source)!r}\n"
+            "data = mlflow.data.from_pandas(pandas.read_csv(source), source=source, name='points')\n"
+            "with mlflow.start_run():\n    mlflow.log_input(data)\n    mlflow.log_metric('rmse', 1.5)\n"
+        )
+        making.git.commit("A script", {"train.py": reads})
+        run_id = making.python("train.py")
+        found = checked(making, run_id)["data"]
+        assert (found.tick, found.blocking) == (Tick.UNKNOWN, False)
+        source.unlink()
+        found = checked(making, run_id)["data"]
+        assert (found.tick, found.blocking) == (Tick.FAILS, False)
+        assert found.detail == f"{source}, where points was read from, is gone"
+        assert found.remedy == "bring it back"
+        rebuilt = making.rebuild(run_id)
+        assert rebuilt.action.outcome is Outcome.FAILED
+        assert f"No such file or directory: '{source}'" in rebuilt.words
+        nothing_left(making, rebuilt, run_id)
+
     def test_of_dvc(self, making: Making) -> None:
         """Damaged in its cache, then gone from it; the user's own file has gone on."""
         dvc = [sys.executable, "-m", "dvc"]

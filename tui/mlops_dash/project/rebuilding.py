@@ -173,7 +173,7 @@ def _commit(project: Project, plan: Plan, one: Precondition) -> Precondition:
 
 def _data(project: Project, plan: Plan, one: Precondition) -> Precondition:
     from mlops_dash.actions.git_writing import GitWriter
-    from mlops_dash.actions.rebuilding.restoring import Stores, fetched, missing, names_of
+    from mlops_dash.actions.rebuilding.restoring import Stores, fetched, missing, names_of, sources_gone
     from mlops_dash.actions.rebuilding.worktree import paths_of
 
     repository = project.located.repository
@@ -186,6 +186,9 @@ def _data(project: Project, plan: Plan, one: Precondition) -> Precondition:
     for need, why, remedy in missing(needs, stores, committed):
         raise RefusedError(f"{visible(need.path or need.name, 100)}: {why}", remedy)
     known = [need for need in needs if need.kind != "mlflow"]
+    for need in sources_gone(needs):
+        detail = f"{visible(str(need.source), 100)}, where {visible(need.name, 60)} was read from, is gone"
+        return replace(one, tick=Tick.FAILS, detail=detail, remedy="bring it back", blocking=False)
     if not known:
         detail = "none is known by content: the command brings its own"
         return replace(one, tick=Tick.UNKNOWN, detail=detail, blocking=False)
@@ -194,7 +197,9 @@ def _data(project: Project, plan: Plan, one: Precondition) -> Precondition:
         remote = visible(str(stores.remote), 60)
         detail = f"not here, DVC fetches it from its remote {remote}: {names_of(away)}"
         return replace(one, tick=Tick.UNKNOWN, detail=detail, blocking=False)
-    return replace(one, tick=Tick.HOLDS, detail=f"{len(known)} known by {'its' if len(known) == 1 else 'their'} hash")
+    return replace(
+        one, tick=Tick.HOLDS, detail=f"{len(known)} known by {'its' if len(known) == 1 else 'their'} hash"
+    )
 
 
 def _place(project: Project, plan: Plan, one: Precondition) -> Precondition:

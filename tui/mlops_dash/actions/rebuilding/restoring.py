@@ -101,6 +101,15 @@ def missing(
                 yield need, f"it has {size:,} bytes, not {need.size:,} as it had", "bring back what it was"
 
 
+def sources_gone(needs: Iterable[DataNeed]) -> Iterator[DataNeed]:
+    """Yield what MLflow alone knows of and was read from a file of this machine that is not there any more:
+    nobody knows whether the command reads it again."""
+    for need in needs:
+        path = (need.source or "").removeprefix("file://")
+        if need.kind == "mlflow" and path.startswith("/") and "\0" not in path and not os.path.exists(path):
+            yield need
+
+
 class GoneError(RefusedError):
     """What DVC tracks is nowhere on this machine."""
 
