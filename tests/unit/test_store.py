@@ -452,3 +452,29 @@ def test_two_who_ask_for_what_is_kept_at_once_wait_for_one_answer(store: Store) 
     for thread in threads:
         thread.join()
     assert len(made) == 1
+
+
+LARGE = "select len(list(md5(range::varchar))) from range(500000)"  # two do not fit into its memory
+
+
+def test_questions_that_are_too_much_at_once_are_asked_one_after_the_other(folder: Path) -> None:
+    with Store.open(folder, "project") as store:
+        both, found = threading.Barrier(4), []
+
+        def ask() -> None:
+            both.wait()
+            found.extend(store.composed("large", LARGE, {}))
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [(500_000,)] * 4
+
+
+def test_one_question_that_is_too_much_is_told(folder: Path) -> None:
+    with Store.open(folder, "project") as store:
+        with pytest.raises(StoreError, match="Out of Memory"):
+            store.composed("large", "select list(md5(range::varchar)) from range(3000000)", {})
+        assert store.ask("tables")  # it goes on

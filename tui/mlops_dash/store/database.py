@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -30,8 +29,9 @@ from mlops_dash.store.engine import connect
 from mlops_dash.store.histories import Histories
 from mlops_dash.store.ingest import Columns, apply_batch, apply_tracks, table_columns
 from mlops_dash.store.kept import Kept
-from mlops_dash.store.questions import question, statements, store_sql
+from mlops_dash.store.questions import question, schema_version, statements, store_sql
 from mlops_dash.store.remembered import read_sources, write_observations, write_source
+from mlops_dash.store.turns import Turns
 
 _Read = TypeVar("_Read")
 
@@ -60,6 +60,7 @@ class Store:
         self._generation = 0
         self._applied = 0
         self._kept = Kept()
+        self._turns = Turns()
         self._dirty = True
         self._closed = False
         self.histories = Histories(lambda: self._copy.folder / "spill" if self._copy is not None else None)
@@ -234,7 +235,7 @@ class Store:
         """Read with this thread's cursor, once more where the cache broke and was mended."""
         generation = self._generation
         try:
-            return read(self._cursor())
+            return self._turns.ask(lambda: read(self._cursor()))
         except duckdb.Error as error:
             if is_broken(error):
                 if generation == self._generation:
@@ -392,9 +393,3 @@ class Store:
                 self._connection.close()
             if self._copy is not None:
                 self._copy.remove()
-
-
-def schema_version() -> str:
-    """Return what tells this version's tables, views and rules of ingest from every other's."""
-    text = "".join(store_sql(name) for name in ("schema.sql", "views.sql", "statements.sql"))
-    return blake2b(text.encode(), digest_size=8).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 
 from mlops_dash.errors import StoreError
@@ -63,3 +64,9 @@ def fragments(name: str) -> dict[str, str]:
 def _sections(text: str) -> dict[str, str]:
     parts = _SECTION.split(text)
     return {name: part.strip().rstrip(";") for name, part in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def schema_version() -> str:
+    """Return what tells this version's tables, views and rules of ingest from every other's."""
+    text = "".join(store_sql(name) for name in ("schema.sql", "views.sql", "statements.sql"))
+    return blake2b(text.encode(), digest_size=8).hexdigest()
