@@ -255,19 +255,20 @@ class Store:
             StoreError: it is no single reading statement, or it failed; says why.
         """
         generation = self._generation
-        cursor = self._cursor().cursor()
         try:
-            statement = reading_statement(cursor, text)
-            cursor.execute("begin transaction read only")
-            return fetch_plain(cursor, statement, limit)
+            return self._turns.ask(lambda: self._read_only(text, limit))
         except duckdb.Error as error:
             if is_broken(error):
                 if generation == self._generation:
                     self._mend(error, "The cache was damaged")
                 raise StoreError(f"The cache could not answer: {first_line(error)}", "Ask again.") from error
             raise StoreError(str(error), "mlops-dash sql --tables lists what can be asked.") from error
-        finally:
-            cursor.close()
+
+    def _read_only(self, text: str, limit: int | None) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        with self._cursor().cursor() as cursor:
+            statement = reading_statement(cursor, text)
+            cursor.execute("begin transaction read only")
+            return fetch_plain(cursor, statement, limit)
 
     # -- writing ------------------------------------------------------------------------------------
 
