@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from git_projects import GitProject
+from mlops_dash.actions.rebuilding.dvc_places import Stores
 from mlops_dash.actions.rebuilding.fetching import fetch
-from mlops_dash.actions.rebuilding.restoring import Stores, restore
+from mlops_dash.actions.rebuilding.restoring import restore
 from mlops_dash.domain.plans import Outcome, Tick
 from mlops_dash.domain.rebuilds import DataNeed
 from mlops_dash.errors import DashError, RefusedError
@@ -137,7 +138,7 @@ def put(root: Path, wanted: list[DataNeed], *, stopped: bool = False) -> list[st
     try:
         return restore(
             wanted, stores, root.parent / "tree", lambda _: None,
-            lambda gone: fetch(gone, root, stores.caches[0], aside, lambda: stopped),
+            lambda gone: fetch(gone, stores, aside, lambda: stopped),
         )  # fmt: skip
     finally:
         assert not aside.exists()  # the settings hold a password

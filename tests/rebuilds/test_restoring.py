@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from git_projects import GitProject
-from mlops_dash.actions.rebuilding.restoring import Stores, inside, missing, restore
+from mlops_dash.actions.rebuilding.dvc_places import Stores
+from mlops_dash.actions.rebuilding.restoring import inside, missing, restore
 from mlops_dash.domain.rebuilds import DataNeed
 from mlops_dash.errors import DashError, RefusedError
 

@@ -27,6 +27,24 @@ def wait(condition: Callable[[], object], what: str = "it does not happen") -> N
     raise AssertionError(what)
 
 
+FOREVER = "import threading; print('here', flush=True); threading.Event().wait()"
+"""Code that prints a word and does not end."""
+
+
+def cluster_task(tmp_path: Path, code: str, *arguments: str, limits: Limits | None = None) -> Task:
+    """A task of Python code for a cluster; its folder's name is one that a shell would take apart."""
+    folder, cwd = tmp_path / "a job's 100 % folder", tmp_path / "work"
+    folder.mkdir(parents=True)
+    cwd.mkdir()
+    argv = [sys.executable, "-u", "-c", code, *arguments]
+    return Task(f"{tmp_path.name}-1", folder, argv, cwd, {"OWN": "1"}, limits or Limits(), cwd)
+
+
+def printed(task: Task) -> bool:
+    """Whether the word of :data:`FOREVER` is in the log."""
+    return task.log.exists() and b"here" in task.log.read_bytes()
+
+
 class Jobs:
     """Makes tasks of Python code, and runs them on this machine."""
 

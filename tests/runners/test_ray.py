@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +13,11 @@ from mlops_dash.domain.rebuilds import Limits
 from mlops_dash.errors import OutcomeUnknownError, RefusedError
 from mlops_dash.runners.base import Job, JobState, Task
 from mlops_dash.runners.ray import RayRunner
-from runners.conftest import WITHIN, wait
+from runners.conftest import FOREVER, OVER, WITHIN, cluster_task, printed, wait
 from runners.ray_cluster import RayCluster, ray_cluster
 from runners.slurm_cluster import free_port
 
 pytestmark = pytest.mark.campaign
-
-FOREVER = "import threading; print('here', flush=True); threading.Event().wait()"
-OVER = (JobState.ENDED, JobState.LOST)
 
 
 @pytest.fixture(scope="module")
@@ -47,25 +43,13 @@ def runner(ray: RayCluster, patience: float = WITHIN, **resources: float) -> Ray
     return RayRunner(ray.address, resources, patience=patience, settles=0.5)
 
 
-def task_of(tmp_path: Path, code: str, *arguments: str, limits: Limits | None = None) -> Task:
-    folder, cwd = tmp_path / "a job's 100 % folder", tmp_path / "work"
-    folder.mkdir(parents=True)
-    cwd.mkdir()
-    argv = [sys.executable, "-u", "-c", code, *arguments]
-    return Task(f"{tmp_path.name}-1", folder, argv, cwd, {"OWN": "1"}, limits or Limits(), cwd)
-
-
 def ended(ray: RayCluster, task: Task) -> Job:
     wait(lambda: runner(ray).look(task).state in OVER, "it does not end")
     return runner(ray).look(task)
 
 
-def printed(task: Task) -> bool:
-    return task.log.exists() and b"here" in task.log.read_bytes()
-
-
 def test_what_it_prints_and_exits_with(ray: RayCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+    task = cluster_task(tmp_path, "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
     assert runner(ray).look(task).state is JobState.ABSENT
     assert re.fullmatch(rf"Ray \d+\.\d+\S* answers at {ray.address}", runner(ray).check())
     assert runner(ray).start(task) == f"Ray job mlops-dash-{task.id}"
@@ -80,7 +64,7 @@ def test_arguments_stay_arguments_and_only_chosen_variables_are_there(
     """Nor does the command learn the cluster's token."""
     hostile = ["--output=x", "$(touch sprung)", "; touch sprung", "a b", "größe", "*", "%j"]
     code = "import os, sys, json; print(json.dumps([sys.argv[1:], sorted(os.environ), os.getcwd()]))"
-    task = task_of(tmp_path, code, *hostile)
+    task = cluster_task(tmp_path, code, *hostile)
     runner(ray).start(task)
     assert ended(ray, task).code == 0
     words, names, folder = json.loads(task.log.read_bytes())
@@ -91,7 +75,7 @@ def test_arguments_stay_arguments_and_only_chosen_variables_are_there(
 
 
 def test_it_is_started_once_and_found_again(ray: RayCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'a').write('x')")
+    task = cluster_task(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'a').write('x')")
     first = runner(ray).start(task)
     (task.folder / "ray.json").unlink()  # as where it was killed before it could note it
     assert runner(ray).start(task) == first
@@ -102,7 +86,7 @@ def test_it_is_started_once_and_found_again(ray: RayCluster, tmp_path: Path) -> 
 
 def test_the_same_submitted_again_is_no_second_job(ray: RayCluster, tmp_path: Path) -> None:
     """As where two start it at the same time, and both had found none."""
-    task = task_of(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'a').write('x')")
+    task = cluster_task(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'a').write('x')")
     runner(ray)._submit(task)
     runner(ray)._submit(task)
     assert ended(ray, task).code == 0
@@ -110,7 +94,7 @@ def test_the_same_submitted_again_is_no_second_job(ray: RayCluster, tmp_path: Pa
 
 
 def test_cancelled_while_it_runs(ray: RayCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, FOREVER)
+    task = cluster_task(tmp_path, FOREVER)
     runner(ray).start(task)
     wait(lambda: printed(task))
     wait(lambda: runner(ray).look(task).state is JobState.RUNNING)
@@ -120,7 +104,7 @@ def test_cancelled_while_it_runs(ray: RayCluster, tmp_path: Path) -> None:
 
 
 def test_cancelled_while_it_waits_for_what_the_cluster_does_not_have(ray: RayCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, FOREVER)
+    task = cluster_task(tmp_path, FOREVER)
     wants = runner(ray, GPU=4, crystal=0.5)
     wants.start(task)
     job = wants.look(task)
@@ -135,7 +119,7 @@ def test_cancelled_while_it_waits_for_what_the_cluster_does_not_have(ray: RayClu
 
 def test_what_it_needs_is_asked_of_the_cluster(ray: RayCluster, tmp_path: Path) -> None:
     """As Ray itself says of the actor that runs a job."""
-    task = task_of(tmp_path, FOREVER, limits=Limits(memory=300_000_000))
+    task = cluster_task(tmp_path, FOREVER, limits=Limits(memory=300_000_000))
     wants = runner(ray, CPU=1, slot=0.5)
     wants.start(task)
     wait(lambda: printed(task))
@@ -147,7 +131,7 @@ def test_what_it_needs_is_asked_of_the_cluster(ray: RayCluster, tmp_path: Path) 
 
 
 def test_somebody_ends_the_job_by_rays_own_command(ray: RayCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, FOREVER)
+    task = cluster_task(tmp_path, FOREVER)
     name = runner(ray).start(task).split()[-1]
     wait(lambda: printed(task))
     assert ray.ask("POST", f"/api/jobs/{name}/stop").status_code == 200
@@ -155,14 +139,14 @@ def test_somebody_ends_the_job_by_rays_own_command(ray: RayCluster, tmp_path: Pa
 
 
 def test_its_limit_on_time(ray: RayCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, FOREVER, limits=Limits(seconds=1))
+    task = cluster_task(tmp_path, FOREVER, limits=Limits(seconds=1))
     runner(ray).start(task)
     assert ended(ray, task).how == "time"
 
 
 def test_a_folder_that_the_node_does_not_see(ray: RayCluster, tmp_path: Path) -> None:
     wants = runner(ray, slot=1)
-    first, task = task_of(tmp_path / "first", FOREVER), task_of(tmp_path / "second", "print(1)")
+    first, task = cluster_task(tmp_path / "first", FOREVER), cluster_task(tmp_path / "second", "print(1)")
     wants.start(first)
     wait(lambda: printed(first))
     wants.start(task)
@@ -211,20 +195,20 @@ def test_where_nobody_listens(tmp_path: Path) -> None:
         RefusedError, match=r"no Ray cluster answers at http://127\.0\.0\.1:.*nobody listens there"
     ):
         nowhere.check()
-    task = task_of(tmp_path, "print(1)")
+    task = cluster_task(tmp_path, "print(1)")
     (task.folder / "task.json").write_text("{}")
     assert nowhere.look(task).state is JobState.UNKNOWN
 
 
 def test_the_cluster_is_away_comes_back_and_has_lost_the_job(ray: RayCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path / "one", FOREVER)
+    task = cluster_task(tmp_path / "one", FOREVER)
     runner(ray).start(task)
     wait(lambda: printed(task))
     ray.freeze_dashboard(True)
     job = runner(ray, patience=0.5).look(task)
     assert (job.state, "no answer within" in job.words) == (JobState.UNKNOWN, True)
     with pytest.raises(OutcomeUnknownError, match="nobody knows whether Ray took the job"):
-        RayRunner(ray.address, patience=0.5)._submit(task_of(tmp_path / "two", "print(1)"))
+        RayRunner(ray.address, patience=0.5)._submit(cluster_task(tmp_path / "two", "print(1)"))
     ray.freeze_dashboard(False)
     wait(lambda: runner(ray).look(task).state is JobState.RUNNING)
     ray.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +13,10 @@ from mlops_dash.domain.rebuilds import Limits
 from mlops_dash.errors import OutcomeUnknownError, RefusedError
 from mlops_dash.runners.base import Job, JobState, Task
 from mlops_dash.runners.slurm import SlurmRunner
-from runners.conftest import WITHIN, wait
+from runners.conftest import FOREVER, OVER, WITHIN, cluster_task, printed, wait
 from runners.slurm_cluster import SlurmCluster, slurm_cluster
 
 pytestmark = pytest.mark.campaign
-
-FOREVER = "import threading; print('here', flush=True); threading.Event().wait()"
-OVER = (JobState.ENDED, JobState.LOST)
 
 
 @pytest.fixture(scope="module")
@@ -49,21 +45,9 @@ def runner(*options: str, patience: float = WITHIN) -> SlurmRunner:
     return SlurmRunner(options, patience=patience, settles=0.5)
 
 
-def task_of(tmp_path: Path, code: str, *arguments: str, limits: Limits | None = None) -> Task:
-    folder, cwd = tmp_path / "a job's 100 % folder", tmp_path / "work"
-    folder.mkdir()
-    cwd.mkdir()
-    argv = [sys.executable, "-u", "-c", code, *arguments]
-    return Task(f"{tmp_path.name}-1", folder, argv, cwd, {"OWN": "1"}, limits or Limits(), cwd)
-
-
 def ended(task: Task) -> Job:
     wait(lambda: runner().look(task).state in OVER, "it does not end")
     return runner().look(task)
-
-
-def printed(task: Task) -> bool:
-    return task.log.exists() and b"here" in task.log.read_bytes()
 
 
 def test_the_cluster_is_reached_from_this_machine_alone(slurm: SlurmCluster) -> None:
@@ -71,7 +55,7 @@ def test_the_cluster_is_reached_from_this_machine_alone(slurm: SlurmCluster) -> 
 
 
 def test_what_it_prints_and_exits_with(slurm: SlurmCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+    task = cluster_task(tmp_path, "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
     assert runner().look(task).state is JobState.ABSENT
     assert runner().start(task).startswith("Slurm job ")
     job = ended(task)
@@ -86,7 +70,7 @@ def test_arguments_stay_arguments_and_only_chosen_variables_are_there(
     monkeypatch.setenv("SBATCH_PARTITION", "closed")
     hostile = ["--output=x", "$(touch sprung)", "; touch sprung", "a b", "größe", "*", "%j"]
     code = "import os, sys, json; print(json.dumps([sys.argv[1:], sorted(os.environ), os.getcwd()]))"
-    task = task_of(tmp_path, code, *hostile)
+    task = cluster_task(tmp_path, code, *hostile)
     runner().start(task)
     assert ended(task).code == 0
     words, names, folder = json.loads(task.log.read_bytes())
@@ -100,7 +84,7 @@ def test_arguments_stay_arguments_and_only_chosen_variables_are_there(
 
 
 def test_it_is_started_once_and_found_again(slurm: SlurmCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'a').write('x')")
+    task = cluster_task(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'a').write('x')")
     first = runner().start(task)
     (task.folder / "slurm.json").unlink()  # as where it was killed before it could note the number
     assert runner().start(task) == first
@@ -110,7 +94,7 @@ def test_it_is_started_once_and_found_again(slurm: SlurmCluster, tmp_path: Path)
 
 
 def test_cancelled_while_it_runs(slurm: SlurmCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, FOREVER)
+    task = cluster_task(tmp_path, FOREVER)
     runner().start(task)
     wait(lambda: printed(task))
     now = runner().look(task)
@@ -120,7 +104,7 @@ def test_cancelled_while_it_runs(slurm: SlurmCluster, tmp_path: Path) -> None:
 
 
 def test_cancelled_while_it_waits(slurm: SlurmCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, FOREVER)
+    task = cluster_task(tmp_path, FOREVER)
     runner("--hold").start(task)
     wait(lambda: "waits for JobHeldUser" in runner().look(task).words)
     assert runner().look(task).state is JobState.QUEUED
@@ -130,7 +114,7 @@ def test_cancelled_while_it_waits(slurm: SlurmCluster, tmp_path: Path) -> None:
 
 
 def test_somebody_ends_the_job_by_slurms_own_command(slurm: SlurmCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, FOREVER)
+    task = cluster_task(tmp_path, FOREVER)
     number = runner().start(task).split()[-1]
     wait(lambda: printed(task))
     slurm.run("scancel", number)
@@ -138,14 +122,14 @@ def test_somebody_ends_the_job_by_slurms_own_command(slurm: SlurmCluster, tmp_pa
 
 
 def test_its_limit_on_time(slurm: SlurmCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, FOREVER, limits=Limits(seconds=1))
+    task = cluster_task(tmp_path, FOREVER, limits=Limits(seconds=1))
     runner().start(task)
     assert ended(task).how == "time"
 
 
 @pytest.mark.parametrize("option", ["--partition=closed-to-us", "--gpus=4"])
 def test_what_slurm_refuses_is_told_in_its_words(slurm: SlurmCluster, tmp_path: Path, option: str) -> None:
-    task = task_of(tmp_path, "print(1)")
+    task = cluster_task(tmp_path, "print(1)")
     with pytest.raises(RefusedError, match="Slurm refuses the job: sbatch: error: "):
         runner(option).start(task)
     assert runner().look(task).state is JobState.ABSENT
@@ -166,7 +150,7 @@ def test_a_number_that_is_somebody_elses_by_now_is_left_alone(slurm: SlurmCluste
         text=True,
         check=True,
     ).stdout.strip()
-    task = task_of(tmp_path, FOREVER)
+    task = cluster_task(tmp_path, FOREVER)
     (task.folder / "task.json").write_text("{}")
     (task.folder / "state.json").write_text('{"state": "running"}')
     (task.folder / "slurm.json").write_text(json.dumps({"job": other}))
@@ -178,7 +162,7 @@ def test_a_number_that_is_somebody_elses_by_now_is_left_alone(slurm: SlurmCluste
 
 
 def test_a_folder_that_the_node_does_not_see(slurm: SlurmCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, "print(1)")
+    task = cluster_task(tmp_path, "print(1)")
     number = runner("--hold").start(task).split()[-1]
     (task.folder / "launch.py").unlink()
     slurm.run("scontrol", "release", number)
@@ -188,7 +172,7 @@ def test_a_folder_that_the_node_does_not_see(slurm: SlurmCluster, tmp_path: Path
 
 
 def test_the_cluster_loses_the_job(own: SlurmCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, FOREVER)
+    task = cluster_task(tmp_path, FOREVER)
     runner("--hold").start(task)
     own.forget()
     job = ended(task)
@@ -196,7 +180,7 @@ def test_the_cluster_loses_the_job(own: SlurmCluster, tmp_path: Path) -> None:
 
 
 def test_the_cluster_is_away_and_comes_back(own: SlurmCluster, tmp_path: Path) -> None:
-    task = task_of(tmp_path, FOREVER)
+    task = cluster_task(tmp_path, FOREVER)
     runner().start(task)
     wait(lambda: printed(task))
     own.freeze_controller(True)
@@ -209,7 +193,7 @@ def test_the_cluster_is_away_and_comes_back(own: SlurmCluster, tmp_path: Path) -
         runner(patience=0.5).check()
     (tmp_path / "two").mkdir()
     with pytest.raises((RefusedError, OutcomeUnknownError)):
-        runner(patience=0.5).start(task_of(tmp_path / "two", "print(1)"))
+        runner(patience=0.5).start(cluster_task(tmp_path / "two", "print(1)"))
     own.start_controller()
     wait(lambda: runner().look(task).state is JobState.RUNNING)
     runner().cancel(task)

@@ -173,7 +173,8 @@ def _commit(project: Project, plan: Plan, one: Precondition) -> Precondition:
 
 def _data(project: Project, plan: Plan, one: Precondition) -> Precondition:
     from mlops_dash.actions.git_writing import GitWriter
-    from mlops_dash.actions.rebuilding.restoring import Stores, fetched, missing, names_of, sources_gone
+    from mlops_dash.actions.rebuilding.dvc_places import Stores
+    from mlops_dash.actions.rebuilding.restoring import fetched, missing, names_of, sources_gone
     from mlops_dash.actions.rebuilding.worktree import paths_of
 
     repository = project.located.repository

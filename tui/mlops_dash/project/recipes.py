@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -73,13 +74,14 @@ def found(project: Project, ref: str) -> Found:
     recorded = from_tags(tags)
     commit = known.commits[0]
     lacks: dict[str, str] = {}
-    command = _command(project, tags, recorded, commit, run.params, lacks)
+    files = _Files(project, commit)
+    command = _command(project, tags, recorded, files, run.params, lacks)
     recipe = Recipe(
         run_id=subject.run_id,
         commit=commit if commit is not None and is_commit(commit) else None,
         command=command,
         packages=_packages(project, known, recorded, lacks),
-        data=tuple(_data(project, known, recorded, commit, _made(project, commit, command, tags))),
+        data=tuple(_data(project, known, recorded, commit, partial(_made, files, command, tags))),
         parameters=run.params,
     )
     if recipe.commit is None:
@@ -103,7 +105,7 @@ def _command(
     project: Project,
     tags: Mapping[str, str],
     recorded: Recorded | None,
-    commit: str | None,
+    files: _Files,
     parameters: Mapping[str, str],
     lacks: dict[str, str],
 ) -> Command | None:
@@ -116,7 +118,6 @@ def _command(
         return Command(argv, folder, Origin.RECORDER, variables, "as it was recorded")
     if recorded is not None and recorded.withheld:
         reasons.append("an argument looked like a secret and was not recorded")
-    files = _Files(project, commit)
     entry = tags.get(_ENTRY)
     content = files.read("MLproject")
     if content is not None:
@@ -232,11 +233,9 @@ def _requirement(name: str, told: str) -> str:
     return f"{name}=={told}" if _is_version(told) else f"{name}{told}"
 
 
-def _made(
-    project: Project, commit: str | None, command: Command | None, tags: Mapping[str, str]
-) -> frozenset[str]:
-    """Return what the commit tracks that comes of the command itself: it takes none of it."""
-    content = _Files(project, commit).read("dvc.lock") if command is not None else None
+def _made(files: _Files, command: Command | None, tags: Mapping[str, str]) -> frozenset[str]:
+    """Return what ``dvc.lock`` tracks that comes of the command itself: it takes none of it."""
+    content = files.read("dvc.lock") if command is not None else None
     if content is None or command is None:
         return frozenset()
     return made_by("dvc.lock", content, command.argv, tags.get(_SCRIPT))
@@ -247,13 +246,17 @@ def _data(
     known: Compared,
     recorded: Recorded | None,
     commit: str | None,
-    made: frozenset[str],
+    made: Callable[[], frozenset[str]],
 ) -> Iterator[DataNeed]:
     """Yield the data that the commit tracks, the files that the command named, and MLflow's inputs."""
     if commit is not None and is_commit(commit):
         project._enrich([commit])
-        for row in project.store.records("dvc_data", commits=[commit]):
-            if "://" not in row["path"] and not (row["tracked_in"] == "dvc.lock" and row["path"] in made):
+        rows = project.store.records("dvc_data", commits=[commit])
+        locked = any(row["tracked_in"] == "dvc.lock" for row in rows)
+        results = made() if locked else frozenset()
+        for row in rows:
+            result = row["tracked_in"] == "dvc.lock" and row["path"] in results
+            if "://" not in row["path"] and not result:
                 yield DataNeed(
                     row["path"], "dvc", row["path"], digest=row["digest"], md5=row["digest"], size=row["size"]
                 )

@@ -12,6 +12,7 @@ from mlops_dash.actions.hands import Context, Look, Note, Standing
 from mlops_dash.actions.hands.job_step import JobStep
 from mlops_dash.actions.hands.judgement import JudgeHand, RegisterHand
 from mlops_dash.actions.rebuilding import environment, fetching, restoring, training, worktree
+from mlops_dash.actions.rebuilding.dvc_places import Stores
 from mlops_dash.actions.rebuilding.workplace import Workplace, remove
 from mlops_dash.domain.rebuilds import DataNeed, Limits
 from mlops_dash.domain.recorded import from_tags
@@ -67,11 +68,11 @@ class DataHand(JobStep):
         """Restore it."""
         self._check_going()
         needs = [DataNeed(**need) for need in self.arguments["needs"]]
-        stores = restoring.Stores.of(self.repository)
+        stores = Stores.of(self.repository)
 
         def fetch(away: Sequence[DataNeed]) -> None:
             aside = self.place.scratch / "dvc"
-            fetching.fetch(away, self.repository, stores.caches[0], aside, lambda: self.place.cancelled)
+            fetching.fetch(away, stores, aside, lambda: self.place.cancelled)
 
         done = restoring.restore(
             needs,

@@ -6,17 +6,14 @@ pipeline nor the settings of the commit are read.
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import re
-import shutil
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from mlops_dash.actions.rebuilding import programs
+from mlops_dash.actions.rebuilding.dvc_places import Stores, dvc_program, settings_of
 from mlops_dash.actions.rebuilding.workplace import remove
 from mlops_dash.domain.rebuilds import DataNeed
 from mlops_dash.domain.text import visible
@@ -28,32 +25,7 @@ _PATHS = re.compile(r"url|dir|.*(path|file)|ssl_verify")  # options that may nam
 _LAYOUTS: tuple[dict[str, str], ...] = ({"hash": "md5"}, {})  # of DVC 3, and of those before it
 
 
-def settings_of(repository: Path) -> configparser.ConfigParser:
-    """Return DVC's settings of a repository, the user's own above the team's; empty where there are none."""
-    settings = configparser.ConfigParser(interpolation=None, strict=False)
-    for name in ("config", "config.local"):
-        with suppress(OSError, configparser.Error, UnicodeDecodeError):
-            settings.read_string((repository / ".dvc" / name).read_text("utf-8"))
-    return settings
-
-
-def remote_of(settings: configparser.ConfigParser) -> str | None:
-    """Return the name of the default remote, where it is elsewhere than in a folder of this machine and DVC
-    is here to ask it."""
-    name = settings.get("core", "remote", fallback=None)
-    if name is None or _dvc() is None:
-        return None
-    url = settings.get(f"'remote \"{name}\"'", "url", fallback="")
-    return name if "://" in url.removeprefix("file://") else None
-
-
-def fetch(
-    needs: Sequence[DataNeed],
-    repository: Path,
-    cache: Path,
-    folder: Path,
-    stopped: Callable[[], bool],
-) -> None:
+def fetch(needs: Sequence[DataNeed], stores: Stores, folder: Path, stopped: Callable[[], bool]) -> None:
     """Have DVC fetch contents into its cache.
 
     Args:
@@ -64,7 +36,7 @@ def fetch(
         RefusedError: DVC cannot bring them: its own words tell why.
         DashError: it was stopped, or took too long.
     """
-    program = _dvc()
+    program = dvc_program()
     names = ", ".join(visible(need.path or need.name, 60) for need in needs[:3])
     if program is None:
         raise RefusedError(f"{names} is in DVC's remote, and DVC is not here to fetch it", "pip install dvc")
@@ -72,7 +44,7 @@ def fetch(
     remove(folder)
     try:
         (folder / ".dvc").mkdir(mode=0o700, parents=True)
-        _write_settings(folder / ".dvc" / "config", repository, cache)
+        _write_settings(folder / ".dvc" / "config", stores)
         environment = os.environ | {"DVC_NO_ANALYTICS": "1", "NO_COLOR": "1", "DVC_DAEMON": "0"}
         said = ""
         for layout in _LAYOUTS:
@@ -80,7 +52,7 @@ def fetch(
             (folder / "data.dvc").write_text(json.dumps({"outs": outs}), "utf-8")
             words = (program, "fetch", "data.dvc")
             code, told = programs.run(words, environment, stopped, _WITHIN, folder)
-            hashes = [md5 for md5 in hashes if not _is_in(cache, md5)] if code == 0 else hashes
+            hashes = [md5 for md5 in hashes if not stores.has(md5)] if code == 0 else hashes
             if not hashes:
                 return
             said = said or told
@@ -94,25 +66,16 @@ def fetch(
     )
 
 
-def _is_in(cache: Path, md5: str) -> bool:
-    return any((place / md5[:2] / md5[2:]).is_file() for place in (cache / "files" / "md5", cache))
-
-
-def _dvc() -> str | None:
-    beside = Path(sys.executable).with_name("dvc")
-    return shutil.which("dvc") or (str(beside) if os.access(beside, os.X_OK) else None)
-
-
-def _write_settings(path: Path, repository: Path, cache: Path) -> None:
-    settings = settings_of(repository)
+def _write_settings(path: Path, stores: Stores) -> None:
+    settings, beside = settings_of(stores.repository), stores.repository / ".dvc"
     ours = {
         "core": {"no_scm": "true", "analytics": "false", "check_update": "false"},
-        "cache": {"dir": str(cache)},
+        "cache": {"dir": str(stores.caches[0])},
     }
     for section in settings.sections():
         for option, value in settings.items(section):
-            if _PATHS.fullmatch(option) and "://" not in value and (repository / ".dvc" / value).exists():
-                settings.set(section, option, str((repository / ".dvc" / value).resolve()))
+            if _PATHS.fullmatch(option) and "://" not in value and (beside / value).exists():
+                settings.set(section, option, str((beside / value).resolve()))
     for section, options in ours.items():
         if not settings.has_section(section):
             settings.add_section(section)

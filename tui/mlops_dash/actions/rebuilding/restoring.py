@@ -9,10 +9,9 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mlops_dash.actions.rebuilding.fetching import remote_of, settings_of
+from mlops_dash.actions.rebuilding.dvc_places import Stores
 from mlops_dash.domain.rebuilds import DataNeed
 from mlops_dash.domain.text import visible
 from mlops_dash.errors import DashError, RefusedError
@@ -25,51 +24,12 @@ Tell = Callable[[str], None]
 Fetch = Callable[[Sequence[DataNeed]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Where the content of data may be.
-
-    Attributes:
-        repository: the user's own working tree, whose files are taken where they have the right content.
-        caches: DVC's cache, and its remotes that are folders of this machine.
-        remote: name of the remote that DVC itself can ask for the rest.
-    """
-
-    repository: Path
-    caches: tuple[Path, ...]
-    remote: str | None = None
-
-    @classmethod
-    def of(cls, repository: Path) -> Stores:
-        """Read where DVC keeps its data."""
-        folder = repository / ".dvc"
-        settings = settings_of(repository)
-        cache = settings.get("cache", "dir", fallback="cache")
-        remotes = [
-            settings.get(section, "url", fallback="")
-            for section in settings.sections()
-            if "remote" in section.split('"')[0]
-        ]
-        local = [url.removeprefix("file://") for url in remotes if "://" not in url.removeprefix("file://")]
-        places = [folder / cache, *(folder / url for url in local if url)]
-        caches = tuple(Path(os.path.normpath(place)) for place in places)
-        return cls(repository, caches, remote_of(settings))
-
-    def files(self, md5: str) -> Iterator[Path]:
-        """Yield where a content may be, by both layouts that DVC has had."""
-        for cache in self.caches:
-            yield cache / "files" / "md5" / md5[:2] / md5[2:]
-            yield cache / md5[:2] / md5[2:]
-
-
 def fetched(needs: Sequence[DataNeed], stores: Stores) -> list[DataNeed]:
     """Return the data that DVC has to fetch from its remote; contents are not read."""
     return [
         need
         for need in needs
-        if need.kind == "dvc" and need.md5 is not None and stores.remote is not None
-        if not any(path.is_file() for path in stores.files(need.md5))
-        and not (stores.repository / (need.path or "")).exists()
+        if need.kind == "dvc" and stores.remote is not None and not _is_here(need, stores)
     ]
 
 
@@ -85,9 +45,7 @@ def missing(
     for need in needs:
         name = visible(need.path or need.name, 100)
         if need.kind == "dvc" and need.md5 is not None:
-            there = any(path.is_file() for path in stores.files(need.md5))
-            own = need.path is not None and (stores.repository / need.path).exists()
-            if not there and not own and stores.remote is None:
+            if stores.remote is None and not _is_here(need, stores):
                 why = "it is neither in DVC's cache nor in a remote on this machine"
                 yield need, why, f"dvc fetch {name} at the run's commit brings it where a remote has it"
         elif need.kind == "file" and need.path is not None and need.path not in tracked:
@@ -99,6 +57,11 @@ def missing(
             elif need.size is not None and path.stat().st_size != need.size:
                 size = path.stat().st_size
                 yield need, f"it has {size:,} bytes, not {need.size:,} as it had", "bring back what it was"
+
+
+def _is_here(need: DataNeed, stores: Stores) -> bool:
+    kept = need.md5 is not None and stores.has(need.md5)
+    return kept or (need.path is not None and (stores.repository / need.path).exists())
 
 
 def sources_gone(needs: Iterable[DataNeed]) -> Iterator[DataNeed]:
